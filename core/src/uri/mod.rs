@@ -1,0 +1,1 @@
+//! Which URLs may be asked, opened or listened on?
