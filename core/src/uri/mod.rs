@@ -8,7 +8,7 @@ pub mod http_url;
 pub mod issuer;
 pub mod redirect;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod well_known;
 
 pub use address::{AddressClass, Reach};

@@ -1,0 +1,283 @@
+//! As whom do we speak to an authorization server?
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::{self, Secret};
+use crate::time::Timestamp;
+
+/// A way to authenticate the client at the token endpoint (RFC 7591 §2 `token_endpoint_auth_method`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// A public client: `client_id` in the body, nothing else.
+    None,
+    /// HTTP Basic with form-encoded id and secret (RFC 6749 §2.3.1).
+    ClientSecretBasic,
+    /// `client_id` and `client_secret` in the body.
+    ClientSecretPost,
+}
+
+impl AuthMethod {
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+        }
+    }
+
+    /// The method of this registered name, if it is one that this client can do.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost]
+            .into_iter()
+            .find(|method| method.as_str() == name)
+    }
+}
+
+/// The methods that a token endpoint lists (RFC 8414 §2 `token_endpoint_auth_methods_supported`), as far as we know them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AuthMethods {
+    /// Whether the server says anything at all.
+    pub(crate) listed: bool,
+    none: bool,
+    basic: bool,
+    post: bool,
+}
+
+impl AuthMethods {
+    /// What a list of registered names says; absent and empty are the same.
+    pub(crate) fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut methods = Self::default();
+        for name in names {
+            methods.listed = true;
+            match AuthMethod::from_name(name) {
+                Some(AuthMethod::None) => methods.none = true,
+                Some(AuthMethod::ClientSecretBasic) => methods.basic = true,
+                Some(AuthMethod::ClientSecretPost) => methods.post = true,
+                None => {}
+            }
+        }
+        methods
+    }
+
+    pub(crate) const fn contains(self, method: AuthMethod) -> bool {
+        match method {
+            AuthMethod::None => self.none,
+            AuthMethod::ClientSecretBasic => self.basic,
+            AuthMethod::ClientSecretPost => self.post,
+        }
+    }
+
+    /// What to ask for in a registration: no secret where none is needed. An absent list means Basic (RFC 8414 §2).
+    pub(crate) const fn to_register(self) -> Option<AuthMethod> {
+        if self.none {
+            Some(AuthMethod::None)
+        } else if self.basic || !self.listed {
+            Some(AuthMethod::ClientSecretBasic)
+        } else if self.post {
+            Some(AuthMethod::ClientSecretPost)
+        } else {
+            None
+        }
+    }
+}
+
+/// A client given by the host in answer to [`Task::AskForClient`](crate::Task::AskForClient).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvidedClient {
+    /// The client identifier.
+    pub client_id: Box<str>,
+    /// The secret, if the client has one.
+    pub client_secret: Option<Secret>,
+    /// The method, if the host knows it; otherwise chosen by what the server supports.
+    pub auth_method: Option<AuthMethod>,
+}
+
+/// How a client authenticates: a secret exists only where a method uses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "secret", rename_all = "snake_case")]
+pub(crate) enum ClientAuth {
+    None,
+    #[serde(serialize_with = "secret::exposed")]
+    Basic(Secret),
+    /// Basic with the bytes as they are: some servers skip the decoding that RFC 6749 §2.3.1 asks for.
+    #[serde(serialize_with = "secret::exposed")]
+    BasicUnencoded(Secret),
+    #[serde(serialize_with = "secret::exposed")]
+    Post(Secret),
+}
+
+impl ClientAuth {
+    /// The authentication for a secret and a method, where the method may be unknown; `supported` is what the server
+    /// lists.
+    pub(crate) fn choose(
+        secret: Option<Secret>,
+        method: Option<AuthMethod>,
+        supported: AuthMethods,
+    ) -> Self {
+        let Some(secret) = secret else {
+            return Self::None;
+        };
+        match method {
+            Some(AuthMethod::ClientSecretPost) => Self::Post(secret),
+            Some(AuthMethod::ClientSecretBasic) => Self::Basic(secret),
+            // A returned secret is used even if the method says otherwise.
+            Some(AuthMethod::None) | None => {
+                let post = supported.contains(AuthMethod::ClientSecretPost);
+                let basic = supported.contains(AuthMethod::ClientSecretBasic);
+                // Servers disagree on how Basic is encoded; the body has no such doubt.
+                let basic_is_plain = secret.expose().bytes().all(is_unreserved);
+                if post && (!basic || !basic_is_plain) {
+                    Self::Post(secret)
+                } else {
+                    Self::Basic(secret)
+                }
+            }
+        }
+    }
+
+    /// Another way to present the same secret, for a server that refused this one and does not say what it wants.
+    pub(crate) fn alternative(&self, supported: AuthMethods) -> Option<Self> {
+        match self {
+            Self::Basic(secret) => {
+                let post_listed = supported.contains(AuthMethod::ClientSecretPost);
+                if !supported.listed || post_listed {
+                    Some(Self::Post(secret.clone()))
+                } else if secret.expose().bytes().all(is_unreserved) {
+                    None
+                } else {
+                    Some(Self::BasicUnencoded(secret.clone()))
+                }
+            }
+            Self::None | Self::BasicUnencoded(_) | Self::Post(_) => None,
+        }
+    }
+}
+
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// `client-id = *VSCHAR` (RFC 6749 Appendix A.1), and not empty.
+pub(crate) fn is_client_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 4096 && id.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+}
+
+/// Where a client identifier came from: decides what may be done when a server no longer knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClientOrigin {
+    /// Configured or given by the host; never replaced on our own.
+    Preregistered,
+    /// A client ID metadata document.
+    Document,
+    /// Registered dynamically; may be registered anew.
+    Dynamic,
+}
+
+/// A client of one issuer. Lives only inside what is bound to that issuer (REG-10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Client {
+    pub(crate) id: Box<str>,
+    pub(crate) auth: ClientAuth,
+    pub(crate) origin: ClientOrigin,
+    /// The redirect URI registered, for a dynamic registration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redirect_uri: Option<Box<str>>,
+    /// When the secret expires (RFC 7591 §3.2.1); `None` for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) secret_expires_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// Whether the secret has run out, which makes the registration none (RFC 7591 §3.2.1).
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        self.secret_expires_at.is_some_and(|at| at <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret() -> Secret {
+        Secret::new("s3cret")
+    }
+
+    // ASM-17
+    #[test]
+    fn the_method_follows_the_registration_then_the_server() {
+        use AuthMethod::{ClientSecretBasic as Basic, ClientSecretPost as Post, None as Public};
+        let cases: &[(Option<AuthMethod>, &[&str], ClientAuth)] = &[
+            (
+                Some(Post),
+                &["client_secret_basic"],
+                ClientAuth::Post(secret()),
+            ),
+            (
+                Some(Basic),
+                &["client_secret_post"],
+                ClientAuth::Basic(secret()),
+            ),
+            (
+                Some(Public),
+                &["client_secret_post"],
+                ClientAuth::Post(secret()),
+            ),
+            (None, &[], ClientAuth::Basic(secret())),
+            (None, &["none"], ClientAuth::Basic(secret())),
+            (
+                None,
+                &["client_secret_basic", "client_secret_post"],
+                ClientAuth::Basic(secret()),
+            ),
+            (
+                None,
+                &["client_secret_post", "none"],
+                ClientAuth::Post(secret()),
+            ),
+        ];
+        for (method, supported, expected) in cases {
+            let supported = AuthMethods::from_names(supported.iter().copied());
+            assert_eq!(
+                &ClientAuth::choose(Some(secret()), *method, supported),
+                expected
+            );
+        }
+        let basic_only = AuthMethods::from_names(["client_secret_basic"]);
+        assert_eq!(
+            ClientAuth::choose(None, Some(Basic), basic_only),
+            ClientAuth::None
+        );
+    }
+
+    // ASM-17
+    #[test]
+    fn a_registration_asks_for_what_the_server_lists() {
+        let cases: &[(&[&str], Option<AuthMethod>)] = &[
+            (&[], Some(AuthMethod::ClientSecretBasic)),
+            (&["none", "client_secret_basic"], Some(AuthMethod::None)),
+            (&["client_secret_post"], Some(AuthMethod::ClientSecretPost)),
+            (&["private_key_jwt"], None),
+        ];
+        for (names, expected) in cases {
+            let methods = AuthMethods::from_names(names.iter().copied());
+            assert_eq!(methods.to_register(), *expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_basic_would_have_to_encode_goes_into_the_body_where_it_may() {
+        let odd = Secret::new("a/b=");
+        let both = AuthMethods::from_names(["client_secret_basic", "client_secret_post"]);
+        let auth = ClientAuth::choose(Some(odd.clone()), None, both);
+        assert_eq!(auth, ClientAuth::Post(odd.clone()));
+        let basic_only = AuthMethods::from_names(["client_secret_basic"]);
+        assert_eq!(
+            ClientAuth::Basic(odd.clone()).alternative(basic_only),
+            Some(ClientAuth::BasicUnencoded(odd))
+        );
+        assert_eq!(ClientAuth::Basic(secret()).alternative(basic_only), None);
+    }
+}

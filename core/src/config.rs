@@ -1,0 +1,434 @@
+//! What has the host decided beforehand?
+//!
+//! [`Settings`] is what a person or a program writes; [`Config`] is what came out of checking it, once.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::client::{AuthMethod, is_client_id};
+use crate::error::ConfigError;
+use crate::scope::ScopeSet;
+use crate::secret::Secret;
+use crate::uri::{HttpUrl, Issuer, Reach, RedirectUri};
+
+/// Plain settings, as a host reads them from its own configuration. [`Config::new`] checks them.
+///
+/// Everything but `server_url` has a default that is right for a desktop program with a loopback listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The MCP server's URL, as the user gave it.
+    pub server_url: String,
+    /// Which addresses requests may reach. Default: what the server URL itself is (a loopback URL allows loopback,
+    /// a private address private ones, anything else only public ones).
+    pub reach: Option<Reach>,
+
+    /// `client_name` of a dynamic registration: plain, and without the brand of any server.
+    pub client_name: String,
+    /// `client_uri` of a dynamic registration.
+    pub client_uri: Option<String>,
+    /// `logo_uri` of a dynamic registration.
+    pub logo_uri: Option<String>,
+    /// `software_id` of a dynamic registration.
+    pub software_id: Option<String>,
+    /// `software_version` of a dynamic registration.
+    pub software_version: Option<String>,
+    /// Signed statement about the client software, sent with a dynamic registration (RFC 7591 §2.3).
+    pub software_statement: Option<Secret>,
+    /// Bearer token for a protected registration endpoint (RFC 7591 §1.2).
+    pub initial_access_token: Option<Secret>,
+    /// A client registered beforehand. Used before anything else, and only with its issuer.
+    pub preregistered: Option<Preregistered>,
+    /// A client ID metadata document that the host publishes. Used where the server supports such documents.
+    pub client_document: Option<ClientDocument>,
+    /// Whether to register dynamically where the server offers it.
+    pub dynamic_registration: bool,
+    /// Whether to ask the host for a client when nothing else is left.
+    pub ask_for_client: bool,
+
+    /// The redirect URI to listen on; port 0 stands for any free port.
+    pub redirect_uri: String,
+    /// Whether a private-use URI scheme (`com.example.app:/callback`) may be the redirect URI (RFC 8252 §7.1).
+    pub private_scheme_redirect: bool,
+
+    /// Scopes to ask for instead of those that the server names.
+    pub scopes: Option<Vec<String>>,
+    /// Whether to add `offline_access` where the authorization server lists it.
+    pub offline_access: bool,
+    /// Further parameters of the authorization request; those of the flow itself are refused.
+    pub authorize_parameters: Vec<(String, String)>,
+    /// Further parameters of token requests; those of the flow itself are refused.
+    pub token_parameters: Vec<(String, String)>,
+
+    /// Which of several authorization servers to use.
+    pub authorization_server: Option<String>,
+    /// Whether to refuse authorization servers that do not identify themselves in responses (RFC 9207).
+    pub require_issuer_identification: bool,
+    /// Named deviations from the specification, each off unless said.
+    pub deviations: Deviations,
+
+    /// How long before expiry a token counts as due for refresh, in milliseconds.
+    pub refresh_skew_ms: u64,
+    /// How long a sign-in may take before it is given up, in milliseconds.
+    pub sign_in_timeout_ms: u64,
+    /// `MCP-Protocol-Version` to send with discovery requests.
+    pub protocol_version: String,
+    /// `User-Agent` to send: some servers refuse requests without one.
+    pub user_agent: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server_url: String::new(),
+            reach: None,
+            client_name: "MCP client".into(),
+            client_uri: None,
+            logo_uri: None,
+            software_id: None,
+            software_version: None,
+            software_statement: None,
+            initial_access_token: None,
+            preregistered: None,
+            client_document: None,
+            dynamic_registration: true,
+            ask_for_client: false,
+            redirect_uri: "http://127.0.0.1:0/callback".into(),
+            private_scheme_redirect: false,
+            scopes: None,
+            offline_access: true,
+            authorize_parameters: Vec::new(),
+            token_parameters: Vec::new(),
+            authorization_server: None,
+            require_issuer_identification: false,
+            deviations: Deviations::default(),
+            refresh_skew_ms: 60_000,
+            sign_in_timeout_ms: 600_000,
+            protocol_version: "2026-07-28".into(),
+            user_agent: concat!("mcp-oauth-core/", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+}
+
+/// A client registered beforehand, bound to the issuer that it is registered with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preregistered {
+    /// The authorization server's identifier: exact.
+    pub issuer: String,
+    /// The client identifier.
+    pub client_id: String,
+    /// The client secret, if there is one.
+    #[serde(default)]
+    pub client_secret: Option<Secret>,
+    /// The authentication method, if known; otherwise chosen by what the server supports.
+    #[serde(default)]
+    pub auth_method: Option<AuthMethod>,
+    /// The server's endpoints, if known: then no discovery happens.
+    #[serde(default)]
+    pub endpoints: Option<GivenEndpoints>,
+}
+
+/// Endpoints that the host vouches for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenEndpoints {
+    /// Where the user signs in.
+    pub authorization: String,
+    /// Where codes and refresh tokens are redeemed.
+    pub token: String,
+    /// The resource identifier to ask tokens for; default: the server URL without its query.
+    #[serde(default)]
+    pub resource: Option<String>,
+}
+
+/// A client ID metadata document published by the host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientDocument {
+    /// Its URL, which is the client identifier.
+    pub url: String,
+    /// The redirect URIs that it lists; the one in use must be among them, loopback ports aside.
+    pub redirect_uris: Vec<String>,
+}
+
+/// Deviations from the specification that a server may need: each is named, off unless said, and shown in the trace.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deviations {
+    /// An exact pair: the issuer asked for, and the issuer that its metadata publishes instead.
+    pub pinned_issuer: Option<(String, String)>,
+    /// A `resource` value of the protected resource metadata to accept although it does not cover the server URL.
+    pub allow_resource: Option<String>,
+    /// Ignore a challenge's metadata URL on another origin (stricter than the specification).
+    pub same_origin_metadata: bool,
+    /// Go on where the server does not say which PKCE methods it supports; S256 is sent all the same.
+    pub assume_s256: bool,
+    /// Send no `resource` parameter at all.
+    pub omit_resource: bool,
+    /// When a refresh is refused with `invalid_request` or `invalid_target`, try once more without `resource`.
+    pub retry_refresh_without_resource: bool,
+    /// Use `/authorize`, `/token` and `/register` of a server that publishes no metadata whatever (2025-03-26).
+    pub default_endpoints: bool,
+    /// A further `iss` value to accept in the authorization response: exact.
+    pub extra_iss: Option<String>,
+    /// Refuse endpoints on another origin than the issuer (stricter than the specification).
+    pub same_origin_endpoints: bool,
+}
+
+/// Checked configuration. Immutable; shared by any number of machines through an [`Arc`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) settings: Settings,
+    pub(crate) server: HttpUrl,
+    pub(crate) reach: Reach,
+    pub(crate) scopes: Option<ScopeSet>,
+    pub(crate) preregistered: Option<KnownClient>,
+    pub(crate) user_agent: Arc<str>,
+    pub(crate) protocol_version: Arc<str>,
+}
+
+/// [`Preregistered`], checked.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownClient {
+    pub(crate) issuer: Issuer,
+    pub(crate) client_id: Box<str>,
+    pub(crate) client_secret: Option<Secret>,
+    pub(crate) auth_method: Option<AuthMethod>,
+    pub(crate) endpoints: Option<KnownEndpoints>,
+}
+
+/// [`GivenEndpoints`], checked.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownEndpoints {
+    pub(crate) authorization: HttpUrl,
+    pub(crate) token: HttpUrl,
+    pub(crate) resource: Option<HttpUrl>,
+}
+
+/// Parameters that the flow itself sets; nobody else may.
+pub(crate) const FLOW_PARAMETERS: &[&str] = &[
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "grant_type",
+    "redirect_uri",
+    "refresh_token",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];
+
+impl Config {
+    /// Checks settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first member that cannot work.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let reach = match settings.reach {
+            Some(reach) => reach,
+            None => natural_reach(&settings.server_url),
+        };
+        let url = |field, raw: &str| {
+            HttpUrl::parse(raw, reach).map_err(|_| ConfigError {
+                field,
+                problem: "not an https URL that may be reached",
+            })
+        };
+        let server = url("server_url", &settings.server_url)?;
+        check_redirect(
+            &settings.redirect_uri,
+            "redirect_uri",
+            settings.private_scheme_redirect,
+        )?;
+        let preregistered = settings
+            .preregistered
+            .as_ref()
+            .map(|given| KnownClient::check(given, reach))
+            .transpose()?;
+        if let Some(document) = &settings.client_document {
+            check_document(document, reach, settings.private_scheme_redirect)?;
+        }
+        for (field, parameters) in [
+            ("authorize_parameters", &settings.authorize_parameters),
+            ("token_parameters", &settings.token_parameters),
+        ] {
+            let reserved = |(name, _): &(String, String)| FLOW_PARAMETERS.contains(&name.as_str());
+            if parameters.iter().any(reserved) {
+                return Err(ConfigError {
+                    field,
+                    problem: "names a parameter that the flow itself sets",
+                });
+            }
+        }
+        let scopes = match &settings.scopes {
+            None => None,
+            Some(list) => Some(check_scopes(list)?),
+        };
+        if let Some(issuer) = &settings.authorization_server {
+            Issuer::parse(issuer, reach).map_err(|_| ConfigError {
+                field: "authorization_server",
+                problem: "not an issuer identifier",
+            })?;
+        }
+        if settings.client_name.trim().is_empty() {
+            return Err(ConfigError {
+                field: "client_name",
+                problem: "empty: some servers refuse to register a client without a name",
+            });
+        }
+        let header = |field, value: &str| {
+            let visible = |byte: u8| matches!(byte, 0x20..=0x7e);
+            if value.is_empty() || !value.bytes().all(visible) {
+                return Err(ConfigError {
+                    field,
+                    problem: "not a header value",
+                });
+            }
+            Ok(Arc::<str>::from(value))
+        };
+        for token in [&settings.initial_access_token, &settings.software_statement]
+            .into_iter()
+            .flatten()
+        {
+            if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(ConfigError {
+                    field: "initial_access_token",
+                    problem: "not a token",
+                });
+            }
+        }
+        Ok(Self {
+            user_agent: header("user_agent", &settings.user_agent)?,
+            protocol_version: header("protocol_version", &settings.protocol_version)?,
+            server,
+            reach,
+            scopes,
+            preregistered,
+            settings,
+        })
+    }
+
+    /// The MCP server's URL, exactly as configured.
+    pub fn server_url(&self) -> &str {
+        self.server.as_str()
+    }
+
+    pub(crate) fn deviations(&self) -> &Deviations {
+        &self.settings.deviations
+    }
+}
+
+impl KnownClient {
+    fn check(given: &Preregistered, reach: Reach) -> Result<Self, ConfigError> {
+        let issuer = Issuer::parse(&given.issuer, reach).map_err(|_| ConfigError {
+            field: "preregistered.issuer",
+            problem: "not an issuer identifier",
+        })?;
+        if !is_client_id(&given.client_id) {
+            return Err(ConfigError {
+                field: "preregistered.client_id",
+                problem: "empty or not printable ASCII",
+            });
+        }
+        if given.client_secret.is_none()
+            && given
+                .auth_method
+                .is_some_and(|method| method != AuthMethod::None)
+        {
+            return Err(ConfigError {
+                field: "preregistered.auth_method",
+                problem: "needs a client secret",
+            });
+        }
+        let endpoint = |raw: &str| {
+            HttpUrl::parse(raw, reach).map_err(|_| ConfigError {
+                field: "preregistered.endpoints",
+                problem: "not an https URL that may be reached",
+            })
+        };
+        let endpoints = match &given.endpoints {
+            None => None,
+            Some(endpoints) => Some(KnownEndpoints {
+                authorization: endpoint(&endpoints.authorization)?,
+                token: endpoint(&endpoints.token)?,
+                resource: endpoints.resource.as_deref().map(endpoint).transpose()?,
+            }),
+        };
+        Ok(Self {
+            issuer,
+            client_id: given.client_id.as_str().into(),
+            client_secret: given.client_secret.clone(),
+            auth_method: given.auth_method,
+            endpoints,
+        })
+    }
+}
+
+/// The reach that a server URL by itself vouches for (URL-01: the producer of the URL is local).
+fn natural_reach(server_url: &str) -> Reach {
+    [Reach::Public, Reach::Private]
+        .into_iter()
+        .find(|reach| HttpUrl::parse(server_url, *reach).is_ok())
+        .unwrap_or(Reach::Loopback)
+}
+
+fn check_redirect(raw: &str, field: &'static str, private_scheme: bool) -> Result<(), ConfigError> {
+    match RedirectUri::parse(raw, private_scheme) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ConfigError {
+            field,
+            problem: "not https, http on loopback, or an allowed private-use scheme",
+        }),
+    }
+}
+
+/// REG-03: an https URL with a path, without fragment, userinfo or dot segments.
+fn check_document(
+    document: &ClientDocument,
+    reach: Reach,
+    private_scheme: bool,
+) -> Result<(), ConfigError> {
+    let problem = |problem| ConfigError {
+        field: "client_document",
+        problem,
+    };
+    let url = HttpUrl::parse(&document.url, reach).map_err(|_| problem("not an https URL"))?;
+    let dotted = |segment: &str| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        plain == "." || plain == ".."
+    };
+    if !url.is_https() || matches!(url.path(), "" | "/") || url.path().split('/').any(dotted) {
+        return Err(problem("not an https URL with a plain path"));
+    }
+    if document.redirect_uris.is_empty() {
+        return Err(problem("lists no redirect URI"));
+    }
+    for uri in &document.redirect_uris {
+        check_redirect(uri, "client_document", private_scheme)?;
+    }
+    Ok(())
+}
+
+fn check_scopes(list: &[String]) -> Result<ScopeSet, ConfigError> {
+    let problem = ConfigError {
+        field: "scopes",
+        problem: "too many scopes, or one outside the grammar of RFC 6749 §3.3",
+    };
+    let set = ScopeSet::collect(list.iter().map(String::as_str)).map_err(|_| problem.clone())?;
+    if list.iter().all(|scope| set.contains(scope)) {
+        Ok(set)
+    } else {
+        Err(problem)
+    }
+}

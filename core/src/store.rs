@@ -1,0 +1,109 @@
+//! What is kept between runs, under which name, and in which form?
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::secret::SecretBytes;
+use crate::time::Timestamp;
+
+/// One access to the host's store. Every record is secret: it belongs into a keychain or a file that only its owner can read.
+///
+/// The contract: a write happens completely or not at all, is durable once acknowledged, and happens only if the store
+/// holds exactly the generation that is expected (compare-and-swap); otherwise the answer is
+/// [`StoreResult::Conflict`](crate::StoreResult) and nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOp {
+    /// Read the record of this key.
+    Load {
+        /// Which record.
+        key: StoreKey,
+    },
+    /// Write the record of this key.
+    Save {
+        /// Which record.
+        key: StoreKey,
+        /// The generation that the store must hold now; `None`: no record.
+        expected: Option<u64>,
+        /// The generation of the new record, also inside `record`.
+        generation: u64,
+        /// The bytes to keep.
+        record: SecretBytes,
+        /// When the record is worth nothing any more, if ever: the store may drop it then.
+        expires_at: Option<Timestamp>,
+    },
+    /// Remove the record of this key. A key without a record is a conflict.
+    Delete {
+        /// Which record.
+        key: StoreKey,
+        /// The generation that the store must hold now.
+        expected: u64,
+    },
+}
+
+impl StoreOp {
+    /// The key that this access is about.
+    pub const fn key(&self) -> &StoreKey {
+        match self {
+            Self::Load { key } | Self::Save { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+}
+
+/// The two kinds of record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// A half-finished sign-in, found by the `state` of its callback.
+    Flow,
+    /// Client credentials, tokens and scopes of one account at one MCP server, each under its issuer.
+    Grant,
+}
+
+/// The name of a record: printable ASCII, without anything secret.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct StoreKey {
+    slot: Slot,
+    name: Box<str>,
+}
+
+impl StoreKey {
+    /// The key of the grant of an account (empty for the only one) at a server URL. Account and URL go in as a digest,
+    /// since either may hold anything.
+    pub fn grant(account: &str, server_url: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update((account.len() as u64).to_be_bytes());
+        hash.update(account.as_bytes());
+        hash.update(server_url.as_bytes());
+        Self {
+            slot: Slot::Grant,
+            name: format!("grant/{}", URL_SAFE_NO_PAD.encode(hash.finalize())).into(),
+        }
+    }
+
+    /// The key of the pending sign-in whose callback carries `state`. The state cannot be read back from it.
+    pub fn flow(state: &str) -> Self {
+        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(state.as_bytes()));
+        Self {
+            slot: Slot::Flow,
+            name: format!("flow/{digest}").into(),
+        }
+    }
+
+    /// Which kind of record.
+    pub const fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// The name: use it whole; as a file name, replace the `/`.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}

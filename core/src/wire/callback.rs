@@ -1,0 +1,275 @@
+//! What did the authorization server send back with the user? (RFC 6749 §4.1.2, RFC 9207)
+
+use std::borrow::Cow;
+
+use crate::secret::Secret;
+use crate::wire::form;
+use crate::wire::text::ServerText;
+
+/// The most bytes of a callback's query; a longer one is ignored.
+pub const MAX_CALLBACK_BYTES: usize = 32 * 1024;
+
+/// What a callback is compared with.
+pub(crate) struct Expected<'a> {
+    pub(crate) state: &'a Secret,
+    /// The issuer, as its metadata publishes it.
+    pub(crate) issuer: &'a str,
+    /// A further value that the configuration accepts.
+    pub(crate) extra_issuer: Option<&'a str>,
+    /// Whether the metadata says that responses carry `iss`.
+    pub(crate) sends_iss: bool,
+}
+
+/// What a callback turned out to be.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    /// Not for this sign-in: nobody's business here (RDR-09).
+    NotOurs,
+    /// For this sign-in.
+    Ours(Result<Response, Fault>),
+}
+
+/// A response of the issuer that was asked, as far as can be told.
+#[derive(Debug)]
+pub(crate) enum Response {
+    Code {
+        code: Secret,
+        /// Whether `iss` vouches for it (RFC 9207).
+        issuer_confirmed: bool,
+    },
+    Error {
+        code: ServerText,
+        text: Option<ServerText>,
+    },
+}
+
+/// Why a response for this sign-in must not be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    IssuerMismatch(Box<str>),
+    IssuerMissing,
+    /// Repeated or unexpected parameters, or both or neither of code and error.
+    Malformed(&'static str),
+}
+
+/// Reads the query of a callback. The order of the checks is the point: state, then `iss`, and only then a look at code
+/// or error (MCP authorization, Authorization Response Validation).
+pub(crate) fn read(query: &str, expected: &Expected<'_>) -> Reading {
+    if query.len() > MAX_CALLBACK_BYTES {
+        return Reading::NotOurs;
+    }
+    let mut parameters = Parameters::default();
+    let mut well_formed = true;
+    for pair in form::pairs(query) {
+        match pair {
+            Ok((name, value)) => parameters.take(&name, value),
+            Err(_) => well_formed = false,
+        }
+    }
+    // Every value is compared, each in constant time: a second `state` must not hide the first.
+    let ours = parameters
+        .states
+        .iter()
+        .fold(false, |found, state| expected.state.matches(state) | found);
+    if !ours {
+        return Reading::NotOurs;
+    }
+    Reading::Ours(if well_formed {
+        parameters.response(expected)
+    } else {
+        Err(Fault::Malformed("its encoding is broken"))
+    })
+}
+
+#[derive(Default)]
+struct Parameters<'a> {
+    states: Vec<Cow<'a, str>>,
+    issuer: Option<Cow<'a, str>>,
+    code: Option<Cow<'a, str>>,
+    error: Option<Cow<'a, str>>,
+    error_description: Option<Cow<'a, str>>,
+    repeated: bool,
+    /// A token or a JWT response in the front channel.
+    unexpected: bool,
+}
+
+impl<'a> Parameters<'a> {
+    fn take(&mut self, name: &str, value: Cow<'a, str>) {
+        let member = match name {
+            "state" => {
+                self.repeated |= !self.states.is_empty();
+                if self.states.len() < 4 {
+                    self.states.push(value);
+                }
+                return;
+            }
+            "iss" => &mut self.issuer,
+            "code" => &mut self.code,
+            "error" => &mut self.error,
+            "error_description" => &mut self.error_description,
+            // RFC 9700 §2.1.2 forbids tokens here; `response` is JARM, which was not asked for.
+            "access_token" | "token" | "id_token" | "refresh_token" | "response" => {
+                self.unexpected = true;
+                return;
+            }
+            // RFC 6749 §4.1.2: unrecognised parameters are ignored.
+            _ => return,
+        };
+        self.repeated |= member.replace(value).is_some();
+    }
+
+    fn response(&self, expected: &Expected<'_>) -> Result<Response, Fault> {
+        if self.repeated {
+            return Err(Fault::Malformed("it repeats a parameter"));
+        }
+        // The four rows of the specification: plain string comparison, nothing normalised.
+        let issuer_confirmed = match (&self.issuer, expected.sends_iss) {
+            (Some(issuer), _) => {
+                if issuer != expected.issuer && Some(&**issuer) != expected.extra_issuer {
+                    return Err(Fault::IssuerMismatch((&**issuer).into()));
+                }
+                true
+            }
+            (None, true) => return Err(Fault::IssuerMissing),
+            (None, false) => false,
+        };
+        if self.unexpected {
+            return Err(Fault::Malformed("it carries a token"));
+        }
+        let code = self.code.as_deref().filter(|code| !code.is_empty());
+        let error = self.error.as_deref().filter(|error| !error.is_empty());
+        match (code, error) {
+            (Some(code), None) => Ok(Response::Code {
+                code: Secret::new(code),
+                issuer_confirmed,
+            }),
+            (None, Some(error)) => Ok(Response::Error {
+                code: ServerText::new(error),
+                text: self.error_description.as_deref().map(ServerText::new),
+            }),
+            (Some(_), Some(_)) => Err(Fault::Malformed("it carries both a code and an error")),
+            (None, None) => Err(Fault::Malformed("it carries neither a code nor an error")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = "https://as.example";
+
+    fn read_with(query: &str, sends_iss: bool) -> Reading {
+        read(
+            query,
+            &Expected {
+                state: &Secret::new("S"),
+                issuer: ISSUER,
+                extra_issuer: None,
+                sends_iss,
+            },
+        )
+    }
+
+    fn fault(query: &str, sends_iss: bool) -> Fault {
+        match read_with(query, sends_iss) {
+            Reading::Ours(Err(fault)) => fault,
+            other => panic!("{query}: {other:?}"),
+        }
+    }
+
+    // RSP-01, RSP-11, RDR-09
+    #[test]
+    fn a_callback_without_our_state_is_not_ours() {
+        for query in [
+            "",
+            "code=c",
+            "code=c&state=",
+            "code=c&state=T",
+            "code=c&state=SS",
+            "code=c&State=S",
+        ] {
+            assert!(
+                matches!(read_with(query, false), Reading::NotOurs),
+                "{query}"
+            );
+        }
+        let long = format!("code={}&state=S", "x".repeat(MAX_CALLBACK_BYTES));
+        assert!(matches!(read_with(&long, false), Reading::NotOurs));
+    }
+
+    // RSP-03, RSP-04, RSP-05, RSP-06, RSP-07, RSP-08
+    #[test]
+    fn the_four_rows_of_iss() {
+        let code = |query: &str, sends_iss| match read_with(query, sends_iss) {
+            Reading::Ours(Ok(Response::Code {
+                issuer_confirmed, ..
+            })) => issuer_confirmed,
+            other => panic!("{query}: {other:?}"),
+        };
+        let right = "code=c&state=S&iss=https%3A%2F%2Fas.example";
+        assert!(code(right, true));
+        assert!(code(right, false));
+        assert!(!code("code=c&state=S", false));
+        assert_eq!(fault("code=c&state=S", true), Fault::IssuerMissing);
+        for other in [
+            "https%3A%2F%2Fas.example%2F",
+            "https%3A%2F%2FAS.example",
+            "HTTPS%3A%2F%2Fas.example",
+            "https%3A%2F%2Fas.example%3A443",
+            "https%253A%252F%252Fas.example",
+            "https%3A%2F%2Fevil.example",
+            "+https%3A%2F%2Fas.example",
+            "",
+        ] {
+            for sends_iss in [true, false] {
+                let query = format!("code=c&state=S&iss={other}");
+                assert!(
+                    matches!(fault(&query, sends_iss), Fault::IssuerMismatch(_)),
+                    "{query}"
+                );
+            }
+        }
+    }
+
+    // RSP-09, RSP-10
+    #[test]
+    fn an_error_of_another_issuer_is_not_looked_at() {
+        let fault = fault(
+            "error=access_denied&error_description=X&state=S&iss=https://e.example",
+            true,
+        );
+        assert_eq!(fault, Fault::IssuerMismatch("https://e.example".into()));
+    }
+
+    // RSP-11, RSP-13, RSP-14
+    #[test]
+    fn malformed_responses_are_refused() {
+        for query in [
+            "state=S",
+            "code=&state=S",
+            "code=c&error=e&state=S",
+            "code=a&code=b&state=S",
+            "code=c&state=S&state=S",
+            "code=c&state=S&state=T",
+            "code=c&state=S&iss=https://as.example&iss=https://as.example",
+            "code=c&state=S&access_token=t",
+            "code=c&state=S&response=jwt",
+            "code=c&state=S&x=%zz",
+        ] {
+            assert!(
+                matches!(fault(query, false), Fault::Malformed(_)),
+                "{query}"
+            );
+        }
+    }
+
+    // RSP-12
+    #[test]
+    fn unknown_parameters_are_ignored() {
+        assert!(matches!(
+            read_with("foo=bar&session_state=1&code=c&state=S", false),
+            Reading::Ours(Ok(Response::Code { .. }))
+        ));
+    }
+}

@@ -1,0 +1,111 @@
+//! What does a protected resource say about itself? (RFC 9728)
+
+use serde::Deserialize;
+
+use crate::config::Config;
+use crate::scope::ScopeSet;
+use crate::uri::HttpUrl;
+use crate::wire::json::{self, Text};
+
+/// The most authorization servers that a document may name.
+pub const MAX_AUTHORIZATION_SERVERS: usize = 16;
+
+/// The registered well-known suffix (RFC 9728 §3).
+pub(crate) const WELL_KNOWN: &str = "oauth-protected-resource";
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    resource: Text<'a>,
+    #[serde(borrow, default)]
+    authorization_servers: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    scopes_supported: Option<Vec<Text<'a>>>,
+}
+
+/// A document whose `resource` covers the MCP server.
+#[derive(Debug)]
+pub(crate) struct ResourceMetadata {
+    pub(crate) resource: Resource,
+    /// Identifiers as published: nothing about them has been checked.
+    pub(crate) authorization_servers: Vec<Box<str>>,
+    pub(crate) scopes_supported: ScopeSet,
+}
+
+/// The resource that tokens are asked for: proof that it covers the MCP server, or was allowed by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resource {
+    /// Exactly as published: this is what is sent as `resource` (RFC 8707 §2).
+    pub(crate) identifier: Box<str>,
+    /// Where its tokens may be used.
+    pub(crate) covers: HttpUrl,
+}
+
+/// Why a document cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Not a document of this kind: the next place may have one.
+    NotADocument,
+    /// It describes another resource. Nothing else of it may be used (RFC 9728 §3.3).
+    OtherResource(Box<str>),
+    NoAuthorizationServer,
+    TooManyServers,
+    TooManyScopes,
+}
+
+impl Resource {
+    /// Accepts a `resource` value of the same origin whose path is a segment prefix of the server URL's, or exactly the
+    /// value that the configuration allows.
+    pub(crate) fn accept(identifier: &str, config: &Config) -> Option<Self> {
+        if let Ok(url) = HttpUrl::parse(identifier, config.reach)
+            && url.contains(&config.server)
+        {
+            return Some(Self {
+                identifier: identifier.into(),
+                covers: url,
+            });
+        }
+        let allowed = config.deviations().allow_resource.as_deref() == Some(identifier);
+        allowed.then(|| Self {
+            identifier: identifier.into(),
+            covers: config.server.clone(),
+        })
+    }
+
+    /// The resource of a server that publishes no metadata: its own URL, without the query.
+    pub(crate) fn of_server(config: &Config) -> Self {
+        let url = config.server.as_str();
+        let identifier = url.split_once('?').map_or(url, |(path, _)| path);
+        Self {
+            identifier: identifier.into(),
+            covers: config.server.clone(),
+        }
+    }
+}
+
+impl ResourceMetadata {
+    /// Reads a document; `resource` is checked before anything else of it is looked at.
+    pub(crate) fn parse(body: &[u8], config: &Config) -> Result<Self, Fault> {
+        let document: Document<'_> = json::object(body).ok_or(Fault::NotADocument)?;
+        let resource = Resource::accept(&document.resource.0, config)
+            .ok_or_else(|| Fault::OtherResource((*document.resource.0).into()))?;
+        let scopes_supported = ScopeSet::collect(json::texts(document.scopes_supported.as_ref()))
+            .map_err(|_| Fault::TooManyScopes)?;
+        let authorization_servers: Vec<Box<str>> =
+            json::texts(document.authorization_servers.as_ref())
+                .take(MAX_AUTHORIZATION_SERVERS.saturating_add(1))
+                .map(Into::into)
+                .collect();
+        if authorization_servers.is_empty() {
+            return Err(Fault::NoAuthorizationServer);
+        }
+        if authorization_servers.len() > MAX_AUTHORIZATION_SERVERS {
+            return Err(Fault::TooManyServers);
+        }
+        Ok(Self {
+            resource,
+            authorization_servers,
+            scopes_supported,
+        })
+    }
+}

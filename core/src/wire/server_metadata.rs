@@ -1,0 +1,216 @@
+//! What does an authorization server say about itself? (RFC 8414, OpenID Connect Discovery)
+
+use serde::Deserialize;
+
+use crate::client::AuthMethods;
+use crate::config::Config;
+use crate::uri::{HttpUrl, Issuer, Reach, UrlFault};
+use crate::wire::json::{self, Text};
+
+/// The registered well-known suffix of RFC 8414 §3.
+pub(crate) const WELL_KNOWN_OAUTH: &str = "oauth-authorization-server";
+
+/// The suffix of OpenID Connect Discovery §4.
+pub(crate) const WELL_KNOWN_OPENID: &str = "openid-configuration";
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow, default)]
+    issuer: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    authorization_endpoint: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    token_endpoint: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    registration_endpoint: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    response_types_supported: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    grant_types_supported: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    scopes_supported: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    token_endpoint_auth_methods_supported: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    code_challenge_methods_supported: Option<Vec<Text<'a>>>,
+    #[serde(default)]
+    client_id_metadata_document_supported: Option<bool>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: Option<bool>,
+}
+
+/// Metadata that was found to belong to the issuer it was asked for: the only source of endpoints, besides the host's
+/// own configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerMetadata {
+    /// The identifier that the document was found by: the name under which credentials are kept.
+    pub(crate) issuer: Issuer,
+    /// The identifier that the document publishes: what `iss` is compared with (RFC 9207 §2.4). Differs from
+    /// [`issuer`](Self::issuer) only by a named deviation or a root slash.
+    pub(crate) published: Box<str>,
+    pub(crate) authorization_endpoint: HttpUrl,
+    pub(crate) token_endpoint: HttpUrl,
+    pub(crate) registration_endpoint: Option<HttpUrl>,
+    pub(crate) auth_methods: AuthMethods,
+    pub(crate) lists_offline_access: bool,
+    pub(crate) supports_client_documents: bool,
+    pub(crate) sends_iss: bool,
+    /// Deviations that had to be used to accept the document.
+    pub(crate) relaxed: Relaxed,
+}
+
+/// How a document fell short of the letter and was accepted by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Relaxed {
+    pub(crate) root_slash: bool,
+    pub(crate) pinned_issuer: bool,
+    pub(crate) assumed_s256: bool,
+    pub(crate) foreign_endpoint: bool,
+}
+
+/// Why a document cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Not a document of this kind: the next place may have one.
+    NotADocument,
+    /// `issuer` is missing or another one (RFC 8414 §3.3).
+    IssuerMismatch { published: Box<str> },
+    /// An endpoint is missing.
+    MissingEndpoint(&'static str),
+    /// An endpoint is a URL that must not be used.
+    BadEndpoint(&'static str, UrlFault),
+    /// An endpoint is on another origin, and the configuration forbids that.
+    ForeignEndpoint(&'static str),
+    /// S256 is not listed.
+    NoS256,
+    /// `code` or `authorization_code` is not among what is offered.
+    NoCodeFlow,
+}
+
+impl ServerMetadata {
+    /// Reads a document found at a well-known place of `issuer`.
+    pub(crate) fn parse(body: &[u8], issuer: &Issuer, config: &Config) -> Result<Self, Fault> {
+        let document: Document<'_> = json::object(body).ok_or(Fault::NotADocument)?;
+        let mut relaxed = Relaxed::default();
+        let published = json::present(document.issuer.as_ref()).unwrap_or_default();
+        check_issuer(published, issuer, config, &mut relaxed)?;
+
+        let endpoint = |name, member: Option<&Text<'_>>| {
+            json::present(member)
+                .map(|raw| {
+                    HttpUrl::parse(raw, config.reach).map_err(|why| Fault::BadEndpoint(name, why))
+                })
+                .transpose()
+        };
+        let authorization_endpoint = endpoint(
+            "authorization_endpoint",
+            document.authorization_endpoint.as_ref(),
+        )?
+        .ok_or(Fault::MissingEndpoint("authorization_endpoint"))?;
+        let token_endpoint = endpoint("token_endpoint", document.token_endpoint.as_ref())?
+            .ok_or(Fault::MissingEndpoint("token_endpoint"))?;
+        let registration_endpoint = endpoint(
+            "registration_endpoint",
+            document.registration_endpoint.as_ref(),
+        )?;
+        for (name, url) in [
+            ("authorization_endpoint", Some(&authorization_endpoint)),
+            ("token_endpoint", Some(&token_endpoint)),
+            ("registration_endpoint", registration_endpoint.as_ref()),
+        ] {
+            if url.is_some_and(|url| !url.same_origin(issuer.url())) {
+                if config.deviations().same_origin_endpoints {
+                    return Err(Fault::ForeignEndpoint(name));
+                }
+                relaxed.foreign_endpoint = true;
+            }
+        }
+
+        let lists = |list: &Option<Vec<Text<'_>>>, wanted: &str| {
+            json::texts(list.as_ref()).any(|value| value == wanted)
+        };
+        let excludes = |list: &Option<Vec<Text<'_>>>, wanted: &str| {
+            list.as_ref().is_some_and(|values| !values.is_empty()) && !lists(list, wanted)
+        };
+        if excludes(&document.response_types_supported, "code")
+            || excludes(&document.grant_types_supported, "authorization_code")
+        {
+            return Err(Fault::NoCodeFlow);
+        }
+        if !lists(&document.code_challenge_methods_supported, "S256") {
+            // Only silence can be assumed away: a list without S256 is a refusal (RFC 7636 §4.2).
+            let silent = document
+                .code_challenge_methods_supported
+                .as_ref()
+                .is_none_or(Vec::is_empty);
+            if !(silent && config.deviations().assume_s256) {
+                return Err(Fault::NoS256);
+            }
+            relaxed.assumed_s256 = true;
+        }
+
+        Ok(Self {
+            issuer: issuer.clone(),
+            published: published.into(),
+            authorization_endpoint,
+            token_endpoint,
+            registration_endpoint,
+            auth_methods: AuthMethods::from_names(json::texts(
+                document.token_endpoint_auth_methods_supported.as_ref(),
+            )),
+            lists_offline_access: lists(&document.scopes_supported, "offline_access"),
+            supports_client_documents: document.client_id_metadata_document_supported == Some(true),
+            sends_iss: document.authorization_response_iss_parameter_supported == Some(true),
+            relaxed,
+        })
+    }
+
+    /// The endpoints that 2025-03-26 names for a server that publishes nothing; only by the deviation of that name.
+    pub(crate) fn default_endpoints(issuer: &Issuer, reach: Reach) -> Option<Self> {
+        let origin = issuer.url().origin();
+        let at = |path: &str| HttpUrl::parse(&format!("{origin}{path}"), reach).ok();
+        Some(Self {
+            issuer: issuer.clone(),
+            published: issuer.as_str().into(),
+            authorization_endpoint: at("/authorize")?,
+            token_endpoint: at("/token")?,
+            registration_endpoint: at("/register"),
+            auth_methods: AuthMethods::from_names(["none"]),
+            lists_offline_access: false,
+            supports_client_documents: false,
+            sends_iss: false,
+            relaxed: Relaxed {
+                assumed_s256: true,
+                ..Relaxed::default()
+            },
+        })
+    }
+}
+
+/// RFC 8414 §3.3: identical, as strings. Two exceptions, both visible: the root slash, and a pair pinned by name.
+fn check_issuer(
+    published: &str,
+    issuer: &Issuer,
+    config: &Config,
+    relaxed: &mut Relaxed,
+) -> Result<(), Fault> {
+    if published == issuer.as_str() {
+        return Ok(());
+    }
+    if !published.is_empty() {
+        if issuer.same_but_root_slash(published) {
+            relaxed.root_slash = true;
+            return Ok(());
+        }
+        if let Some((asked, alias)) = &config.deviations().pinned_issuer
+            && asked == issuer.as_str()
+            && alias == published
+        {
+            relaxed.pinned_issuer = true;
+            return Ok(());
+        }
+    }
+    Err(Fault::IssuerMismatch {
+        published: published.into(),
+    })
+}
