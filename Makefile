@@ -1,0 +1,62 @@
+# The commands of this project. Each sets up what it needs; everything they produce lives in one cache folder outside
+# the clone.
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mcp-oauth-core
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+
+# Not `?=`: some shells export a HOST of their own.
+HOST = rust
+SPEC = 2026-07-28
+SPECS := 2025-03-26 2025-11-25 2026-07-28
+
+# In CI the lock file has to be the committed one.
+LOCKED := $(if $(CI),--locked)
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Sign in to a protected server on this machine and show each step
+	cargo run -q $(LOCKED) -p mcp-oauth-host --bin mcp-oauth -- demo
+
+.PHONY: test
+test: test-rust test-wasm $(SPECS:%=conformance-%) ## Run every test: Rust, documentation, wasm build, conformance
+
+.PHONY: test-rust
+test-rust:
+	cargo test $(LOCKED) --workspace
+
+.PHONY: test-wasm
+test-wasm:
+	tools/wasm-build
+
+.PHONY: conformance
+conformance: ## Run the official suite: HOST=rust SPEC=2026-07-28, 2025-11-25 or 2025-03-26, SCENARIO=auth/... for some
+	tests/conformance/run --host $(HOST) --spec $(SPEC) $(SCENARIO)
+
+.PHONY: $(SPECS:%=conformance-%)
+$(SPECS:%=conformance-%): conformance-%:
+	tests/conformance/run --host $(HOST) --spec $*
+
+.PHONY: check
+check: $(CARGO_DENY) ## Check formatting, lints, documentation, licences and dependencies
+	cargo fmt --all --check
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps
+	tools/core-dependencies
+# Not `advisories`: its database is a git repository, which a machine that reaches only package registries cannot fetch.
+	$(CARGO_DENY) $(LOCKED) check bans licenses sources
+
+# Unoptimised: it compiles in a fraction of the time and is fast enough for one dependency graph.
+$(CARGO_DENY):
+	env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 cargo install -q --locked --debug --no-default-features \
+		--root $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION) --version $(CARGO_DENY_VERSION) cargo-deny
+
+.PHONY: clean
+clean: ## Remove what these commands have built and downloaded
+	cargo clean
+	rm -rf $(CACHE)/target $(CACHE)/tools $(CACHE)/conformance
