@@ -47,10 +47,13 @@ pub struct Challenge {
     demand: Demand,
 }
 
+/// Name and value.
+type Parameter = (Box<str>, Box<str>);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Demand {
     Token68(Box<str>),
-    Parameters(Vec<(Box<str>, Box<str>)>),
+    Parameters(Vec<Parameter>),
 }
 
 impl Challenges {
@@ -153,7 +156,7 @@ impl Challenge {
             .map(|(_, value)| value)
     }
 
-    fn pairs(&self) -> &[(Box<str>, Box<str>)] {
+    fn pairs(&self) -> &[Parameter] {
         match &self.demand {
             Demand::Token68(_) => &[],
             Demand::Parameters(pairs) => pairs,
@@ -287,6 +290,10 @@ impl<'a> Cursor<'a> {
         matches!(self.rest, [] | [b',', ..])
     }
 
+    fn at_boundary(&self) -> bool {
+        matches!(self.rest, [] | [b',' | b' ' | b'\t', ..])
+    }
+
     fn token(&mut self) -> Option<&'a str> {
         let token = self.take_while(is_token_byte);
         std::str::from_utf8(token)
@@ -296,7 +303,7 @@ impl<'a> Cursor<'a> {
 
     fn scheme(&mut self) -> Option<&'a str> {
         let scheme = self.token()?;
-        matches!(self.rest, [] | [b',' | b' ' | b'\t', ..]).then_some(scheme)
+        self.at_boundary().then_some(scheme)
     }
 
     /// What follows a scheme, and whether the line can be read further.
@@ -345,7 +352,7 @@ impl<'a> Cursor<'a> {
 
     /// `name = value` (RFC 9110 §11.2). Nothing but the `=` tells a parameter from a new challenge:
     /// without one nothing is taken.
-    fn parameter(&mut self) -> Result<Option<(Box<str>, Box<str>)>, Unreadable> {
+    fn parameter(&mut self) -> Result<Option<Parameter>, Unreadable> {
         let mut ahead = Cursor { rest: self.rest };
         let Some(name) = ahead.token() else {
             return Ok(None);
@@ -360,6 +367,10 @@ impl<'a> Cursor<'a> {
         } else {
             ahead.token().ok_or(Unreadable)?.into()
         };
+        // Half a value is worse than none: an unquoted URL would be cut to its scheme.
+        if !ahead.at_boundary() {
+            return Err(Unreadable);
+        }
         self.rest = ahead.rest;
         Ok(Some((name.into(), value)))
     }

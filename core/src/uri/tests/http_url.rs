@@ -189,7 +189,7 @@ fn each_broken_rule_has_its_fault() {
     let label = "x".repeat(63);
     assert!(public(&format!("https://{label}.example/")).is_ok());
     assert!(public(&format!("https://{label}x.example/")).is_err());
-    let name = vec![label.as_str(); 4].join(".");
+    let name = [label.as_str(); 4].join(".");
     assert_eq!(public(&format!("https://{name}/")), Err(UrlFault::Host));
 }
 
@@ -369,7 +369,7 @@ fn faults_repeat_nothing_of_the_url() {
         "https://CANARY..x/",
         "http://CANARY.example/",
         "https://10.0.0.1/CANARY",
-        "https://h.example/%CANARY",
+        "https://h.example/%zCANARY",
         "https://h.example/#CANARY",
     ] {
         let fault = public(raw).unwrap_err();
@@ -380,32 +380,6 @@ fn faults_repeat_nothing_of_the_url() {
         assert!(!format!("{fault:?}").contains("CANARY"));
     }
     assert!(UrlFault::Insecure.to_string().contains("proxy"));
-}
-
-// ASM-14
-#[test]
-fn a_query_that_is_there_is_kept_as_it_is() {
-    for (raw, form, joined) in [
-        ("https://a.example/z", "x=1", "https://a.example/z?x=1"),
-        ("https://a.example", "x=1", "https://a.example?x=1"),
-        ("https://a.example/z?", "x=1", "https://a.example/z?x=1"),
-        (
-            "https://a.example/z?t=%20+1",
-            "x=1",
-            "https://a.example/z?t=%20+1&x=1",
-        ),
-        ("https://a.example/z?t&", "x=1", "https://a.example/z?t&x=1"),
-        ("https://a.example/z?t", "", "https://a.example/z?t"),
-    ] {
-        assert_eq!(url(raw).with_query(form), joined);
-    }
-    let endpoint = url("https://a.example/z?tenant=1&a%20b=c+d");
-    let pairs: Vec<_> = endpoint.query_pairs().map(Result::unwrap).collect();
-    assert_eq!(
-        pairs,
-        [("tenant".into(), "1".into()), ("a b".into(), "c d".into())]
-    );
-    assert_eq!(url("https://a.example/z").query_pairs().count(), 0);
 }
 
 // URL-07: whatever is let through, a second parser finds the same parts in it.

@@ -269,7 +269,7 @@ fn redirects_stay_on_their_origin() {
         let found = base.resolve_redirect(location, Reach::Public);
         assert_eq!(
             found.as_ref().map(|target| target.as_str()),
-            target.as_ref().map(|target| *target).map_err(|fault| fault),
+            target.as_ref().copied(),
             "{location}"
         );
     }
@@ -278,4 +278,30 @@ fn redirects_stay_on_their_origin() {
         base.resolve_redirect(&huge, Reach::Public),
         Err(UrlFault::TooLong)
     );
+}
+
+// ASM-14
+#[test]
+fn a_query_that_is_there_is_kept_as_it_is() {
+    for (raw, form, joined) in [
+        ("https://a.example/z", "x=1", "https://a.example/z?x=1"),
+        ("https://a.example", "x=1", "https://a.example?x=1"),
+        ("https://a.example/z?", "x=1", "https://a.example/z?x=1"),
+        (
+            "https://a.example/z?t=%20+1",
+            "x=1",
+            "https://a.example/z?t=%20+1&x=1",
+        ),
+        ("https://a.example/z?t&", "x=1", "https://a.example/z?t&x=1"),
+        ("https://a.example/z?t", "", "https://a.example/z?t"),
+    ] {
+        assert_eq!(url(raw).with_query(form), joined);
+    }
+    let endpoint = url("https://a.example/z?tenant=1&a%20b=c+d");
+    let pairs: Vec<_> = endpoint.query_pairs().map(Result::unwrap).collect();
+    assert_eq!(
+        pairs,
+        [("tenant".into(), "1".into()), ("a b".into(), "c d".into())]
+    );
+    assert_eq!(url("https://a.example/z").query_pairs().count(), 0);
 }
