@@ -186,6 +186,7 @@ fn each_broken_rule_has_its_fault() {
     let at_limit = format!("https://h.example/{}", "x".repeat(MAX_URL - 18));
     assert_eq!(at_limit.len(), MAX_URL);
     assert_eq!(public(&at_limit).unwrap().as_str(), at_limit);
+    assert_eq!(public(&format!("{at_limit}x")), Err(UrlFault::TooLong));
     let label = "x".repeat(63);
     assert!(public(&format!("https://{label}.example/")).is_ok());
     assert!(public(&format!("https://{label}x.example/")).is_err());

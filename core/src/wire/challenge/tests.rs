@@ -80,6 +80,8 @@ fn what_cannot_be_read_ends_its_line_alone() {
         ("Bearer a=\"x\u{0}\", b=2", "Bearer"),
         ("Bearer a=\"x\u{7f}\", b=2", "Bearer"),
         ("Bearer a=\"x\r\n\", b=2", "Bearer"),
+        ("Bearer a=\"x\\\u{0}\", b=2", "Bearer"),
+        ("Bearer a=\"x\\\n\", b=2", "Bearer"),
         ("Bearer: a=1", ""),
         ("Bear\u{e9}r a=1", ""),
     ] {
