@@ -1,0 +1,432 @@
+//! Which authorization requests reach consent, and what is sent back (RFC 6749 §4.1)?
+
+use crate::behaviour::{Consent, Endpoint, Issued, LoopbackPort, ResourceRule};
+use crate::bench::Bench;
+use crate::breach::Rule;
+use crate::http::{Reply, Request, escaped};
+use crate::pairs::Pairs;
+use crate::place::endpoint_path;
+use crate::state::{Client, Code, Pending, random, scopes};
+use std::time::{Duration, Instant};
+use url::{Host, Url, form_urlencoded};
+
+/// RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2, and what OpenID Connect adds.
+const KNOWN: [&str; 10] = [
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "resource",
+    "response_type",
+    "scope",
+    "state",
+];
+
+/// What is wrong with a request whose redirect URI can be trusted.
+struct Wrong {
+    /// The breach, unless the server is to blame.
+    rule: Option<Rule>,
+    error: &'static str,
+    what: String,
+}
+
+fn wrong<T>(rule: Rule, error: &'static str, what: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong {
+        rule: Some(rule),
+        error,
+        what: what.into(),
+    })
+}
+
+fn declined<T>(error: &'static str, what: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong {
+        rule: None,
+        error,
+        what: what.into(),
+    })
+}
+
+/// Looks at an authorization request and grants it, asks a person or refuses.
+pub(crate) fn authorize(bench: &mut Bench, issuer: usize, request: &Request) -> Reply {
+    if request.method != "GET" {
+        let what = format!("{} for an authorization request", request.method);
+        bench.hold(Endpoint::Authorization, Rule::Method, what);
+        return Reply::text(405, "Method not allowed").with("Allow", "GET");
+    }
+    let query = Pairs::form(request.query.as_bytes());
+    let (client, redirect_uri) = match trusted(bench, issuer, &query) {
+        Ok(trusted) => trusted,
+        Err((rule, what)) => {
+            if let Some(rule) = rule {
+                bench.hold(Endpoint::Authorization, rule, what.as_str());
+            }
+            // No redirect to an address that nobody vouches for (RFC 6749 §4.1.2.1).
+            return Reply::html(
+                400,
+                "This request is not valid",
+                &format!("<p>{}</p>", escaped(&what)),
+            );
+        }
+    };
+    let state = query.get("state").unwrap_or_default().to_owned();
+    match judge(bench, issuer, &client, &query, &redirect_uri) {
+        Ok(code) => ask(bench, issuer, Pending { code, state }),
+        Err(Wrong { rule, error, what }) => {
+            if let Some(rule) = rule {
+                bench.hold(Endpoint::Authorization, rule, what.as_str());
+            }
+            failed(bench, issuer, &redirect_uri, &state, error, Some(&what))
+        }
+    }
+}
+
+/// The client and redirect URI, checked before anything is sent there.
+fn trusted(
+    bench: &Bench,
+    issuer: usize,
+    query: &Pairs,
+) -> Result<(Client, String), (Option<Rule>, String)> {
+    for name in ["client_id", "redirect_uri"] {
+        if query.names().filter(|n| *n == name).count() > 1 {
+            return Err((Some(Rule::Duplicate), name.to_owned()));
+        }
+        if query.get(name).is_none() {
+            return Err((Some(Rule::Missing), name.to_owned()));
+        }
+    }
+    let (id, redirect_uri) = (
+        query.get("client_id").unwrap_or_default(),
+        query.get("redirect_uri"),
+    );
+    let Some(client) = bench.client(issuer, id) else {
+        // A client cannot know that it was forgotten; using another server's identifier is its fault.
+        let known = bench.state.known_ids.get(id);
+        let rule = (known != Some(&issuer)).then_some(Rule::ClientIssuer);
+        return Err((rule, format!("client {id} is not known here")));
+    };
+    let redirect_uri = redirect_uri.unwrap_or_default();
+    let port = bench.behaviour.authorization.loopback_port;
+    let registered = |uri: &String| {
+        uri == redirect_uri || (port == LoopbackPort::Any && equal_but_for_port(uri, redirect_uri))
+    };
+    if !client.redirect_uris.iter().any(registered) {
+        return Err((
+            Some(Rule::RedirectUri),
+            format!("{redirect_uri} is not registered"),
+        ));
+    }
+    Ok((client, redirect_uri.to_owned()))
+}
+
+/// Loopback redirect URIs may vary in the port (RFC 8252 §7.3).
+fn equal_but_for_port(registered: &str, asked: &str) -> bool {
+    let parsed = |uri: &str| {
+        let mut url = Url::parse(uri).ok()?;
+        let loopback = match url.host()? {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        };
+        url.set_port(None).ok()?;
+        (loopback && url.scheme() == "http").then_some(url)
+    };
+    parsed(registered).is_some_and(|url| parsed(asked) == Some(url))
+}
+
+fn judge(
+    bench: &mut Bench,
+    issuer: usize,
+    client: &Client,
+    query: &Pairs,
+    redirect_uri: &str,
+) -> Result<Code, Wrong> {
+    let behaviour = bench.behaviour.clone();
+    let rules = &behaviour.authorization;
+    if let Some(name) = query.duplicate() {
+        return wrong(Rule::Duplicate, "invalid_request", format!("{name} twice"));
+    }
+    if let Some((name, _)) = query.0.iter().find(|(_, value)| value.is_empty()) {
+        return wrong(Rule::Empty, "invalid_request", format!("{name} is empty"));
+    }
+    let own = behaviour.server_metadata.endpoint_query.unwrap_or_default();
+    let own = Pairs::form(own.as_bytes());
+    if let Some((name, _)) = own
+        .0
+        .iter()
+        .find(|(name, value)| query.get(name) != Some(value))
+    {
+        return wrong(
+            Rule::Url,
+            "invalid_request",
+            format!("the endpoint's own {name} got lost"),
+        );
+    }
+    let mut known: Vec<_> = KNOWN.to_vec();
+    known.extend(own.names());
+    known.extend(rules.extra_parameters.iter().map(String::as_str));
+    if let Some(name) = query.unknown(&known) {
+        return wrong(
+            Rule::Unknown,
+            "invalid_request",
+            format!("{name} is not a parameter here"),
+        );
+    }
+    match query.get("response_type") {
+        Some("code") => {}
+        None => return wrong(Rule::Missing, "invalid_request", "response_type"),
+        Some(_) => return wrong(Rule::Form, "unsupported_response_type", "only code"),
+    }
+    let challenge = pkce(bench, query)?;
+    state(bench, query)?;
+    if let Some(name) = rules
+        .refused_parameters
+        .iter()
+        .find(|n| query.get(n).is_some())
+    {
+        return declined("invalid_request", format!("{name} is not taken"));
+    }
+    let resource = resource(bench, rules.resource, query.get("resource"))?;
+    let scope = scope(bench, client, query)?;
+    let refreshable = client.refreshes
+        && match &behaviour.refresh.issued {
+            Issued::Always => true,
+            Issued::Never => false,
+            Issued::WithOfflineAccess => scope.iter().any(|s| s == "offline_access"),
+            Issued::WithParameters(needed) => needed
+                .iter()
+                .all(|(name, value)| query.get(name) == Some(value)),
+        };
+    Ok(Code {
+        client_id: query.get("client_id").unwrap_or_default().to_owned(),
+        issuer,
+        redirect_uri: redirect_uri.to_owned(),
+        challenge,
+        resource,
+        scope,
+        refreshable,
+        expires: Instant::now() + Duration::from_secs(rules.code_lifetime),
+        family: None,
+    })
+}
+
+/// PKCE with S256 always (OAuth 2.1 §4.1.1): the challenge is 32 octets in base64url, never reused.
+fn pkce(bench: &mut Bench, query: &Pairs) -> Result<String, Wrong> {
+    let Some(challenge) = query.get("code_challenge") else {
+        return wrong(Rule::Pkce, "invalid_request", "code_challenge is missing");
+    };
+    if query.get("code_challenge_method") != Some("S256") {
+        return wrong(
+            Rule::Pkce,
+            "invalid_request",
+            "code_challenge_method is not S256",
+        );
+    }
+    let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if challenge.len() != 43 || !challenge.chars().all(base64url) {
+        return wrong(
+            Rule::Pkce,
+            "invalid_request",
+            "code_challenge is not a SHA-256 value",
+        );
+    }
+    if !bench.state.is_fresh(challenge) {
+        return wrong(
+            Rule::Pkce,
+            "invalid_request",
+            "code_challenge was used before",
+        );
+    }
+    Ok(challenge.to_owned())
+}
+
+/// 128 bits in base64url take 22 characters.
+fn state(bench: &mut Bench, query: &Pairs) -> Result<(), Wrong> {
+    let Some(state) = query.get("state") else {
+        return wrong(Rule::State, "invalid_request", "state is missing");
+    };
+    if state.len() < 22 {
+        return wrong(Rule::State, "invalid_request", "state can be guessed");
+    }
+    if !bench.state.is_fresh(state) {
+        return wrong(Rule::State, "invalid_request", "state was used before");
+    }
+    Ok(())
+}
+
+fn resource(
+    bench: &Bench,
+    rule: ResourceRule,
+    asked: Option<&str>,
+) -> Result<Option<String>, Wrong> {
+    match (rule, asked) {
+        (ResourceRule::Ignored, _) => Ok(None),
+        (ResourceRule::Rejected, None) => Ok(Some(bench.resource())),
+        (ResourceRule::Rejected, Some(_)) => {
+            declined("invalid_target", "the resource parameter is not supported")
+        }
+        (ResourceRule::Required, None) => {
+            wrong(Rule::Resource, "invalid_target", "resource is missing")
+        }
+        (ResourceRule::Required, Some(resource)) if resource != bench.resource() => wrong(
+            Rule::Resource,
+            "invalid_target",
+            format!("{resource} is not {}", bench.resource()),
+        ),
+        (ResourceRule::Required, Some(resource)) => Ok(Some(resource.to_owned())),
+    }
+}
+
+fn scope(bench: &Bench, client: &Client, query: &Pairs) -> Result<Vec<String>, Wrong> {
+    let rules = &bench.behaviour.authorization;
+    let Some(asked) = query.get("scope") else {
+        return match rules.scope_required {
+            true => declined("invalid_scope", "scope is required"),
+            false => Ok(scopes(&rules.default_scope)),
+        };
+    };
+    let asked: Vec<String> = asked.split(' ').map(str::to_owned).collect();
+    let known = bench.behaviour.known_scopes();
+    for (index, scope) in asked.iter().enumerate() {
+        if asked[..index].contains(scope) {
+            return wrong(Rule::Scope, "invalid_scope", format!("{scope} twice"));
+        }
+        if rules.refused_scopes.contains(scope) {
+            return declined("invalid_scope", format!("{scope} is not allowed"));
+        }
+        if !known.contains(scope) {
+            return wrong(
+                Rule::Scope,
+                "invalid_scope",
+                format!("{scope:?} is not offered"),
+            );
+        }
+        if client
+            .scope
+            .as_ref()
+            .is_some_and(|registered| !registered.contains(scope))
+        {
+            let what = format!("client was not registered with scope {scope}");
+            return wrong(Rule::Scope, "invalid_scope", what);
+        }
+    }
+    Ok(asked)
+}
+
+fn ask(bench: &mut Bench, issuer: usize, pending: Pending) -> Reply {
+    bench.counts.authorizations += 1;
+    if let Some(error) = bench.behaviour.authorization.error.clone() {
+        let (uri, state) = (&pending.code.redirect_uri, &pending.state);
+        return failed(
+            bench,
+            issuer,
+            uri,
+            state,
+            &error.error,
+            error.error_description.as_deref(),
+        );
+    }
+    if bench.behaviour.authorization.consent == Consent::Auto {
+        return granted(bench, pending);
+    }
+    let ticket = random();
+    let client = escaped(&pending.code.client_id);
+    let items: String = pending
+        .code
+        .scope
+        .iter()
+        .map(|scope| format!("<li>{}</li>", escaped(scope)))
+        .collect();
+    let action = endpoint_path(&bench.behaviour.server_metadata.issuer_path, "consent");
+    bench.state.pending.insert(ticket.clone(), pending);
+    let form = format!(
+        "<p>{client} wants to use the notes in your name:</p><ul>{items}</ul>\
+         <form method=\"post\" action=\"{action}\">\
+         <input type=\"hidden\" name=\"ticket\" value=\"{ticket}\">\
+         <button name=\"decision\" value=\"allow\">Allow</button> \
+         <button name=\"decision\" value=\"deny\">Deny</button></form>"
+    );
+    // The page must not be framed by another site (RFC 6749 §10.13).
+    Reply::html(200, "Allow access?", &form)
+        .with("Content-Security-Policy", "frame-ancestors 'none'")
+        .uncached()
+}
+
+/// Takes a person's decision from the consent page.
+pub(crate) fn consent(bench: &mut Bench, request: &Request) -> Reply {
+    let form = Pairs::form(&request.body);
+    let pending = form
+        .get("ticket")
+        .and_then(|ticket| bench.state.pending.remove(ticket));
+    match (request.method.as_str(), pending, form.get("decision")) {
+        ("POST", Some(pending), Some("allow")) => granted(bench, pending),
+        ("POST", Some(pending), Some("deny")) => {
+            let Pending { code, state } = pending;
+            failed(
+                bench,
+                code.issuer,
+                &code.redirect_uri,
+                &state,
+                "access_denied",
+                None,
+            )
+        }
+        _ => Reply::html(
+            400,
+            "This request is not valid",
+            "<p>Please start again.</p>",
+        ),
+    }
+}
+
+fn granted(bench: &mut Bench, pending: Pending) -> Reply {
+    let Pending { code, state } = pending;
+    let value = random();
+    let iss = bench.behaviour.authorization.iss.as_ref();
+    let iss = iss.map(|iss| bench.expand_for(code.issuer, iss));
+    let reply = redirect(
+        &code.redirect_uri,
+        &[
+            ("code", Some(&value)),
+            ("state", Some(&state)),
+            ("iss", iss.as_deref()),
+        ],
+    );
+    bench.state.codes.insert(value, code);
+    reply
+}
+
+fn failed(
+    bench: &Bench,
+    issuer: usize,
+    redirect_uri: &str,
+    state: &str,
+    error: &str,
+    description: Option<&str>,
+) -> Reply {
+    let rules = &bench.behaviour.authorization;
+    let iss = rules.iss.as_ref().filter(|_| rules.iss_on_errors);
+    let iss = iss.map(|iss| bench.expand_for(issuer, iss));
+    redirect(
+        redirect_uri,
+        &[
+            ("error", Some(error)),
+            ("error_description", description),
+            ("state", Some(state).filter(|s| !s.is_empty())),
+            ("iss", iss.as_deref()),
+        ],
+    )
+}
+
+fn redirect(uri: &str, parameters: &[(&str, Option<&str>)]) -> Reply {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    let separator = if uri.contains('?') { '&' } else { '?' };
+    let location = format!("{uri}{separator}{}", query.finish());
+    Reply::empty(302).with("Location", &location).uncached()
+}

@@ -1,0 +1,48 @@
+//! Which tokens does a client give back (RFC 7009)?
+
+use crate::behaviour::Endpoint;
+use crate::bench::Bench;
+use crate::breach::Rule;
+use crate::client_auth::{Refusal, authenticate, form};
+use crate::http::{Reply, Request};
+use serde_json::json;
+
+const PARAMETERS: [&str; 4] = ["client_id", "client_secret", "token", "token_type_hint"];
+
+/// Revokes the grant that a token belongs to. A token that is not known is no error (RFC 7009 §2.2).
+pub(crate) fn revoke(bench: &mut Bench, issuer: usize, request: &Request) -> Reply {
+    let Err(refusal) = revoked(bench, issuer, request) else {
+        return Reply::empty(200).uncached();
+    };
+    if let Some(rule) = refusal.rule {
+        bench.hold(Endpoint::Revocation, rule, refusal.what.as_str());
+    }
+    let body = json!({"error": refusal.error, "error_description": refusal.what});
+    Reply::json(refusal.status, &body).uncached()
+}
+
+fn revoked(bench: &mut Bench, issuer: usize, request: &Request) -> Result<(), Refusal> {
+    let form = form(bench, request, &PARAMETERS)?;
+    let client_id = authenticate(bench, issuer, request, &form)?;
+    let Some(token) = form.get("token") else {
+        return Err(Refusal::breach(Rule::Missing, "invalid_request", "token"));
+    };
+    let hints = [None, Some("access_token"), Some("refresh_token")];
+    if !hints.contains(&form.get("token_type_hint")) {
+        let what = "token_type_hint is access_token or refresh_token";
+        return Err(Refusal::breach(Rule::Form, "unsupported_token_type", what));
+    }
+    let state = &mut bench.state;
+    let access = state.access.get(token).map(|t| t.family);
+    let Some(family) = access.or_else(|| state.refresh.get(token).map(|t| t.family)) else {
+        return Ok(());
+    };
+    let family = &mut state.families[family];
+    if family.client_id != client_id || family.issuer != issuer {
+        let what = "the token belongs to somebody else";
+        return Err(Refusal::breach(Rule::Token, "invalid_grant", what));
+    }
+    family.revoked = true;
+    bench.counts.revocations += 1;
+    Ok(())
+}
