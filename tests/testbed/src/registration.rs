@@ -369,7 +369,10 @@ fn accept(bench: &mut Bench, issuer: usize, members: &Pairs<Value>) -> Reply {
         secret_expires_at: secret_expires_at.unwrap_or(0),
         method: text("token_endpoint_auth_method"),
         redirect_uris: list("redirect_uris").unwrap_or_default(),
-        scope: text("scope").as_deref().map(scopes),
+        scope: text("scope")
+            .as_deref()
+            .map(scopes)
+            .filter(|_| registration.scope_limits),
         refreshes: asked_grants.contains(&"refresh_token"),
     };
     bench.state.known_ids.insert(client_id.clone(), issuer);

@@ -32,6 +32,8 @@ pub struct Registration {
     pub allowed_scopes: Option<Vec<String>>,
     /// The scope of a client that registers none; absent for all scopes.
     pub scope_when_absent: Option<String>,
+    /// A client may ask for no more than it registered (RFC 7591 §2).
+    pub scope_limits: bool,
     /// An initial access token that requests must carry (RFC 7591 §3).
     pub initial_access_token: Option<String>,
     /// HTTP status of success, 201 by default.
@@ -60,6 +62,7 @@ impl Default for Registration {
             allowed_redirect_hosts: None,
             allowed_scopes: None,
             scope_when_absent: None,
+            scope_limits: true,
             initial_access_token: None,
             status: 201,
             secret: Secret::ByMethod,

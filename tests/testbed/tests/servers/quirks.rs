@@ -1,8 +1,6 @@
 //! Does each quirk behave as the table says, towards a client that follows the specifications?
 
-mod honest;
-
-use honest::{Client, NEEDS_CLIENT, Registered};
+use crate::honest::{Client, NEEDS_CLIENT, Registered};
 use mcp_oauth_testbed::{Behaviour, Deviation, Expected, Quirk, Testbed, Then, quirk, quirks};
 use serde_json::json;
 use std::collections::BTreeSet;
