@@ -67,12 +67,22 @@ impl Addresses {
                 .iter()
                 .map(|item| self.expand_json(behaviour, issuer, item))
                 .collect(),
-            Value::Object(members) => members
-                .iter()
-                .map(|(name, value)| (name.clone(), self.expand_json(behaviour, issuer, value)))
-                .collect::<Map<_, _>>()
-                .into(),
+            Value::Object(members) => self.expand_members(behaviour, issuer, members).into(),
             other => other.clone(),
         }
+    }
+
+    /// Replaces the placeholders in all strings of a JSON object.
+    pub(crate) fn expand_members(
+        &self,
+        behaviour: &Behaviour,
+        issuer: usize,
+        members: &Map<String, Value>,
+    ) -> Map<String, Value> {
+        let expanded = |value| self.expand_json(behaviour, issuer, value);
+        members
+            .iter()
+            .map(|(name, value)| (name.clone(), expanded(value)))
+            .collect()
     }
 }

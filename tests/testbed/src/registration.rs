@@ -334,9 +334,12 @@ fn accept(bench: &mut Bench, issuer: usize, members: &Pairs<Value>) -> Reply {
             .and_then(Value::as_str);
         method.is_some_and(|method| method.starts_with("client_secret_"))
     };
+    let set = bench
+        .addresses
+        .expand_members(&bench.behaviour, issuer, &registration.answer.set);
     let changed = |answer: Map<String, Value>| {
         let mut answer = answer;
-        answer.extend(registration.answer.set.clone());
+        answer.extend(set.clone());
         answer.retain(|name, _| !registration.answer.unset.contains(name));
         answer
     };

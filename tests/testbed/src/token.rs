@@ -51,7 +51,7 @@ pub(crate) fn token(
         _ => exchange(bench, issuer, request),
     };
     match issued {
-        Ok(issue) => good(bench, request, issue),
+        Ok(issue) => good(bench, issuer, request, issue),
         Err(refusal) => {
             if let Some(rule) = refusal.rule {
                 bench.hold(endpoint, rule, refusal.what.as_str());
@@ -200,7 +200,7 @@ fn resource(bench: &Bench, rule: ResourceRule, form: &Pairs) -> Result<(), Refus
     }
 }
 
-fn good(bench: &mut Bench, request: &Request, issue: Issue) -> Reply {
+fn good(bench: &mut Bench, issuer: usize, request: &Request, issue: Issue) -> Reply {
     let rules = bench.behaviour.token.clone();
     let access_token = bench
         .state
@@ -220,7 +220,12 @@ fn good(bench: &mut Bench, request: &Request, issue: Issue) -> Reply {
             ScopeForm::Absent => None,
         };
     }
-    answer.extend(rules.answer.set);
+    let set = &rules.answer.set;
+    answer.extend(
+        bench
+            .addresses
+            .expand_members(&bench.behaviour, issuer, set),
+    );
     answer.retain(|name, _| !rules.answer.unset.contains(name));
     let accepts_json = request
         .header("accept")

@@ -3,5 +3,7 @@
 mod flow;
 mod honest;
 mod misbehaviour;
+mod policies;
 mod program;
 mod quirks;
+mod scene;

@@ -1,189 +1,14 @@
 //! Is each wrong request refused and held against the client?
 
-use crate::honest::{Client, Form, Registered, Servers, encoded, pairs, random};
+use crate::honest::{encoded, pairs};
+use crate::scene::{METHODS, Scene, registration, url, with};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mcp_oauth_testbed::{Behaviour, Endpoint, Issued, Rule, Testbed};
-use reqwest::{Method, Request, Response};
+use base64::engine::general_purpose::STANDARD;
+use mcp_oauth_testbed::{Behaviour, Endpoint, Issued, Rule};
+use reqwest::{Method, Request};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use url::form_urlencoded::parse;
-
-/// A testbed and a client that has read the metadata and registered.
-struct Scene {
-    bed: Testbed,
-    client: Client,
-    servers: Servers,
-    registered: Registered,
-    http: reqwest::Client,
-}
-
-const METHODS: [&str; 3] = ["none", "client_secret_post", "client_secret_basic"];
-
-impl Scene {
-    async fn new() -> Self {
-        Self::with(Behaviour::default(), "none").await
-    }
-
-    async fn with(behaviour: Behaviour, method: &str) -> Self {
-        let bed = Testbed::start(behaviour).await.unwrap();
-        let client = Client::new(&bed.mcp_url());
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        let servers = client.discover("").await.unwrap();
-        let mut body = registration();
-        body["token_endpoint_auth_method"] = method.into();
-        let response = http
-            .post(url(&servers, "registration"))
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(response.status(), 201);
-        let answer: Value = response.json().await.unwrap();
-        let registered = Registered {
-            id: answer["client_id"].as_str().unwrap().into(),
-            secret: answer["client_secret"].as_str().map(str::to_owned),
-            method: Some(method.into()),
-        };
-        Self {
-            bed,
-            client,
-            servers,
-            registered,
-            http,
-        }
-    }
-
-    fn url(&self, endpoint: &str) -> String {
-        url(&self.servers, endpoint)
-    }
-
-    fn verifier() -> String {
-        random()
-    }
-
-    fn authorization(&self, verifier: &str) -> Form {
-        pairs(&[
-            ("response_type", "code"),
-            ("client_id", &self.registered.id),
-            ("redirect_uri", &self.client.redirect_uri),
-            ("state", &random()),
-            ("code_challenge", &challenge(verifier)),
-            ("code_challenge_method", "S256"),
-            ("scope", "notes:read"),
-            ("resource", &self.servers.resource),
-        ])
-    }
-
-    /// A fresh code and the request that would exchange it.
-    async fn exchange(&self) -> Form {
-        let verifier = Self::verifier();
-        let query = self.authorization(&verifier);
-        let location = self
-            .client
-            .browse(&self.url("authorization"), &query)
-            .await
-            .unwrap();
-        let (_, answer) = location.split_once('?').unwrap();
-        let answer: HashMap<_, _> = parse(answer.as_bytes()).into_owned().collect();
-        pairs(&[
-            ("grant_type", "authorization_code"),
-            ("code", &answer["code"]),
-            ("code_verifier", &verifier),
-            ("redirect_uri", &self.client.redirect_uri),
-            ("resource", &self.servers.resource),
-        ])
-    }
-
-    async fn tokens(&self) -> Value {
-        let form = self.exchange().await;
-        self.client
-            .token(&self.servers.metadata, &self.registered, form)
-            .await
-            .unwrap()
-    }
-
-    fn refresh(&self, token: &Value) -> Form {
-        pairs(&[
-            ("grant_type", "refresh_token"),
-            ("refresh_token", token["refresh_token"].as_str().unwrap()),
-            ("resource", &self.servers.resource),
-        ])
-    }
-
-    async fn post(&self, endpoint: &str, form: &Form) -> Response {
-        self.http
-            .post(self.url(endpoint))
-            .form(form)
-            .send()
-            .await
-            .unwrap()
-    }
-
-    /// The request was refused in the given way and is the only thing held against the client.
-    async fn held(
-        &self,
-        response: Response,
-        status: u16,
-        error: &str,
-        endpoint: Endpoint,
-        rule: Rule,
-    ) {
-        let place = format!("{endpoint:?} {rule:?}");
-        assert_eq!(response.status().as_u16(), status, "{place}");
-        let location = response
-            .headers()
-            .get("location")
-            .map(|l| l.to_str().unwrap().to_owned());
-        let challenge = response.headers().get("www-authenticate").cloned();
-        let body = response.text().await.unwrap();
-        let told = location.unwrap_or_default() + &body;
-        let told = format!("{told} {challenge:?}");
-        assert!(told.contains(error), "{place}: {told} lacks {error}");
-        let breaches = self.bed.breaches();
-        assert_eq!(breaches.len(), 1, "{place}: {breaches:?}");
-        assert_eq!(
-            (breaches[0].endpoint, breaches[0].rule),
-            (endpoint, rule),
-            "{breaches:?}"
-        );
-    }
-}
-
-fn url(servers: &Servers, endpoint: &str) -> String {
-    servers.metadata[format!("{endpoint}_endpoint")]
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
-
-fn challenge(verifier: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
-}
-
-fn registration() -> Value {
-    json!({
-        "client_name": "Honest client",
-        "application_type": "native",
-        "redirect_uris": ["http://127.0.0.1:49152/callback"],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "response_types": ["code"],
-        "token_endpoint_auth_method": "none",
-    })
-}
-
-/// Replaces, adds or, with an empty value, leaves out a parameter.
-fn with(form: &Form, name: &str, value: &str) -> Form {
-    let mut form: Form = form.iter().filter(|(n, _)| n != name).cloned().collect();
-    if !value.is_empty() {
-        form.extend(pairs(&[(name, value)]));
-    }
-    form
-}
 
 #[tokio::test]
 async fn wrong_registrations() {
@@ -703,10 +528,8 @@ async fn a_code_that_comes_twice_costs_the_tokens() {
         .await
         .unwrap();
     let response = scene
-        .client
-        .authenticated(&scene.url("token"), metadata, client, form)
-        .await
-        .unwrap();
+        .post("token", &with(&form, "client_id", &client.id))
+        .await;
     scene
         .held(response, 400, "invalid_grant", Endpoint::Token, Rule::Code)
         .await;

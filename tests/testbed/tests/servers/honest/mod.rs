@@ -1,14 +1,17 @@
 //! A small client that follows the specifications, to see what the testbed says to it.
 
+mod discovery;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mcp_oauth_testbed::Deviation;
-use reqwest::{Response, StatusCode};
+use reqwest::RequestBuilder;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
+use std::sync::Mutex;
 use url::form_urlencoded::{Serializer, byte_serialize, parse};
-use url::{Host, Url};
 
 pub(crate) type Form = Vec<(String, String)>;
 pub(crate) type Outcome<T> = Result<T, String>;
@@ -42,6 +45,28 @@ pub(crate) struct Servers {
     pub(crate) scopes: Option<Vec<String>>,
 }
 
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        Some(self.headers.get(name)?.to_str().ok()?.to_owned())
+    }
+
+    fn redirects(&self) -> bool {
+        (300..400).contains(&self.status)
+    }
+}
+
 pub(crate) struct Client {
     http: reqwest::Client,
     mcp_url: String,
@@ -52,6 +77,8 @@ pub(crate) struct Client {
     pub(crate) registered: HashMap<String, Registered>,
     pub(crate) grant: Option<Grant>,
     pub(crate) redirect_uri: String,
+    /// Path, status, header fields and body of each answer.
+    pub(crate) seen: Mutex<Vec<String>>,
 }
 
 impl Client {
@@ -70,7 +97,24 @@ impl Client {
             registered: HashMap::new(),
             grant: None,
             redirect_uri: "http://127.0.0.1:49152/callback".into(),
+            seen: Mutex::default(),
         }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Outcome<Answer> {
+        let response = request.send().await.map_err(|e| e.to_string())?;
+        let (path, status) = (response.url().path().to_owned(), response.status().as_u16());
+        let headers = response.headers().clone();
+        let body = response.text().await.map_err(|e| e.to_string())?;
+        self.seen
+            .lock()
+            .unwrap()
+            .push(format!("{path} {status} {headers:?} {body}"));
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 
     /// Calls a tool, and signs in, refreshes or asks for more scope when that is needed.
@@ -78,20 +122,18 @@ impl Client {
         let (mut refreshed, mut signed_in) = (false, 0);
         loop {
             let response = self.post_mcp(tool, &arguments).await?;
-            let status = response.status();
             let challenge = challenge(&response);
-            if status == StatusCode::OK {
-                let answer: Value = response.json().await.map_err(|e| e.to_string())?;
+            if response.status == 200 {
+                let answer = response.json();
                 let text = answer["result"]["content"][0]["text"].as_str();
                 return text.map(str::to_owned).ok_or_else(|| answer.to_string());
             }
-            if status.is_redirection() {
+            if response.redirects() {
                 return Err("the MCP endpoint redirects".into());
             }
             let insufficient = challenge.contains("insufficient_scope");
-            let challenged = matches!(status.as_u16(), 401 | 403);
-            if !challenged {
-                return Err(format!("the endpoint answers {}", status.as_u16()));
+            if ![401, 403].contains(&response.status) {
+                return Err(format!("the endpoint answers {}", response.status));
             }
             if !insufficient && !refreshed && self.refresh().await? {
                 refreshed = true;
@@ -105,7 +147,7 @@ impl Client {
         }
     }
 
-    async fn post_mcp(&self, tool: &str, arguments: &Value) -> Outcome<Response> {
+    async fn post_mcp(&self, tool: &str, arguments: &Value) -> Outcome<Answer> {
         let version = "2026-07-28";
         let message = json!({
             "jsonrpc": "2.0", "id": 1, "method": "tools/call",
@@ -128,7 +170,7 @@ impl Client {
         if let Some(grant) = &self.grant {
             request = request.header("Authorization", format!("Bearer {}", grant.access_token));
         }
-        request.send().await.map_err(|e| e.to_string())
+        self.send(request).await
     }
 
     async fn sign_in(&mut self, challenge: &str) -> Outcome<()> {
@@ -266,21 +308,21 @@ impl Client {
         if !registered.is_empty() {
             request["scope"] = registered.join(" ").into();
         }
-        let response = self.http.post(endpoint).json(&request).send().await;
-        let response = response.map_err(|e| e.to_string())?;
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").cloned();
-        let body: Value = response.json().await.unwrap_or_default();
-        match (status, retry_after, body["error"].as_str()) {
+        let response = self.send(self.http.post(endpoint).json(&request)).await?;
+        let body = response.json();
+        match (
+            response.status,
+            response.header("retry-after"),
+            body["error"].as_str(),
+        ) {
             (200 | 201, _, _) => {}
             (401, _, _) => return Err(NEEDS_CLIENT.into()),
             (429, Some(after), _) => {
-                let after = after.to_str().unwrap_or_default();
                 return Err(format!("rate limited, retry after {after} seconds"));
             }
             (400, _, Some(error)) => return Err(error.to_owned()),
             (403, _, _) => return Err("registration refused with 403".into()),
-            _ => return Err(format!("registration failed with {status}")),
+            _ => return Err(format!("registration failed with {}", response.status)),
         }
         let text = |name: &str| {
             body[name]
@@ -356,13 +398,9 @@ impl Client {
     pub(crate) async fn browse(&self, endpoint: &str, query: &Form) -> Outcome<String> {
         let separator = if endpoint.contains('?') { '&' } else { '?' };
         let url = format!("{endpoint}{separator}{}", encoded(query));
-        let response = self.http.get(url).send().await.map_err(|e| e.to_string())?;
-        let location = response
-            .headers()
-            .get("location")
-            .and_then(|l| l.to_str().ok());
-        location
-            .map(str::to_owned)
+        let response = self.send(self.http.get(url)).await?;
+        response
+            .header("location")
             .ok_or_else(|| "the browser never comes back".into())
     }
 
@@ -375,19 +413,17 @@ impl Client {
     ) -> Outcome<Value> {
         let endpoint = metadata["token_endpoint"].as_str().ok_or("no endpoint")?;
         let response = self.authenticated(endpoint, metadata, client, form).await?;
-        let status = response.status();
-        if status.is_redirection() {
+        if response.redirects() {
             return Err("the token endpoint redirects".into());
         }
-        let body = response.text().await.map_err(|e| e.to_string())?;
-        let answer: Value = serde_json::from_str(&body).unwrap_or_else(|_| {
-            let members = parse(body.as_bytes()).map(|(n, v)| (n.into_owned(), json!(v)));
+        let answer: Value = serde_json::from_str(&response.body).unwrap_or_else(|_| {
+            let members = parse(response.body.as_bytes()).map(|(n, v)| (n.into_owned(), json!(v)));
             members.collect::<serde_json::Map<_, _>>().into()
         });
         match answer["error"].as_str() {
             Some(error) => Err(error.to_owned()),
-            None if status.is_success() => Ok(answer),
-            None => Err(format!("token request failed with {}", status.as_u16())),
+            None if (200..300).contains(&response.status) => Ok(answer),
+            None => Err(format!("token request failed with {}", response.status)),
         }
     }
 
@@ -397,7 +433,7 @@ impl Client {
         metadata: &Value,
         client: &Registered,
         mut form: Form,
-    ) -> Outcome<Response> {
+    ) -> Outcome<Answer> {
         let mut request = self
             .http
             .post(endpoint)
@@ -421,7 +457,7 @@ impl Client {
             ])),
             None => form.extend(pairs(&[("client_id", &client.id)])),
         }
-        request.form(&form).send().await.map_err(|e| e.to_string())
+        self.send(request.form(&form)).await
     }
 
     fn add_resource(&self, form: &mut Form, resource: &str) {
@@ -429,163 +465,10 @@ impl Client {
             form.extend(pairs(&[("resource", resource)]));
         }
     }
-
-    /// Finds the authorization server in use.
-    pub(crate) async fn discover(&self, challenge: &str) -> Outcome<Servers> {
-        let mcp = Url::parse(&self.mcp_url).unwrap();
-        let (origin, path) = (mcp.origin().ascii_serialization(), mcp.path());
-        let known = "/.well-known/oauth-protected-resource";
-        let derived = [format!("{origin}{known}{path}"), format!("{origin}{known}")];
-        let named = parameter(challenge, "resource_metadata");
-        let mut found = None;
-        for url in named.into_iter().chain(derived) {
-            found = self.document(&url, "resource").await;
-            if found.is_some() {
-                break;
-            }
-        }
-        let Some(document) = found else {
-            // Revision 2025-03-26: the MCP origin is the authorization server.
-            let resource = self
-                .mcp_url
-                .split('?')
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            let metadata = match self.metadata(&origin).await {
-                Ok(metadata) => metadata,
-                Err(_) if self.deviation == Some(Deviation::DefaultEndpoints) => json!({
-                    "authorization_endpoint": format!("{origin}/authorize"),
-                    "token_endpoint": format!("{origin}/token"),
-                    "registration_endpoint": format!("{origin}/register"),
-                }),
-                Err(error) => return Err(error),
-            };
-            return Ok(Servers {
-                issuer: origin,
-                metadata,
-                resource,
-                scopes: None,
-            });
-        };
-        let resource = document["resource"].as_str().unwrap_or_default().to_owned();
-        let inside = Url::parse(&resource).is_ok_and(|url| {
-            let prefix = url.path().trim_end_matches('/');
-            let rest = path.strip_prefix(prefix);
-            url.origin() == mcp.origin() && rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
-        });
-        if !inside
-            && self.deviation.map(|d| self.expanded(d)) != Some(format!("resource {resource}"))
-        {
-            return Err("the resource is of another origin".into());
-        }
-        let list = |value: &Value| -> Vec<String> {
-            let items = value.as_array().into_iter().flatten();
-            items.filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        let scopes = document["scopes_supported"]
-            .is_array()
-            .then(|| list(&document["scopes_supported"]));
-        let mut failure = "no authorization server metadata".to_owned();
-        for issuer in list(&document["authorization_servers"]) {
-            match self.metadata(&issuer).await {
-                Ok(metadata) => {
-                    return Ok(Servers {
-                        issuer,
-                        metadata,
-                        resource,
-                        scopes,
-                    });
-                }
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
-    }
-
-    fn expanded(&self, deviation: Deviation) -> String {
-        match deviation {
-            Deviation::AllowResource(resource) => format!("resource {}", (self.expand)(resource)),
-            Deviation::PinnedIssuer { asked, published } => {
-                format!(
-                    "issuer {} {}",
-                    (self.expand)(asked),
-                    (self.expand)(published)
-                )
-            }
-            _ => String::new(),
-        }
-    }
-
-    async fn metadata(&self, issuer: &str) -> Outcome<Value> {
-        let url = Url::parse(issuer).map_err(|e| e.to_string())?;
-        secure(&url)?;
-        let (origin, path) = (
-            url.origin().ascii_serialization(),
-            url.path().trim_end_matches('/'),
-        );
-        let mut places = vec![
-            format!("{origin}/.well-known/oauth-authorization-server{path}"),
-            format!("{origin}/.well-known/openid-configuration{path}"),
-        ];
-        if !path.is_empty() {
-            places.push(format!("{issuer}/.well-known/openid-configuration"));
-        }
-        for place in places {
-            let Some(document) = self.document(&place, "token_endpoint").await else {
-                continue;
-            };
-            let published = document["issuer"]
-                .as_str()
-                .ok_or("metadata without issuer")?;
-            let slash =
-                path.is_empty() && published.trim_end_matches('/') == issuer.trim_end_matches('/');
-            let pinned = self.deviation.map(|d| self.expanded(d));
-            if published != issuer
-                && !slash
-                && pinned != Some(format!("issuer {issuer} {published}"))
-            {
-                return Err("issuer mismatch".into());
-            }
-            for name in ["authorization_endpoint", "token_endpoint"] {
-                let url = document[name].as_str().and_then(|u| Url::parse(u).ok());
-                secure(&url.ok_or("no endpoint")?)?;
-            }
-            match document["code_challenge_methods_supported"].as_array() {
-                None if self.deviation != Some(Deviation::AssumeS256) => {
-                    return Err("PKCE is not advertised".into());
-                }
-                Some(list) if !list.contains(&json!("S256")) => {
-                    return Err("S256 is not supported".into());
-                }
-                _ => return Ok(document),
-            }
-        }
-        Err("no authorization server metadata".into())
-    }
-
-    /// A document with a certain member; anything else is not here.
-    async fn document(&self, url: &str, member: &str) -> Option<Value> {
-        let request = self.http.get(url).header("Accept", "application/json");
-        let response = request.send().await.ok()?;
-        if response.status() != StatusCode::OK {
-            return None;
-        }
-        let document: Value = serde_json::from_str(&response.text().await.ok()?).ok()?;
-        document.get(member).is_some().then_some(document)
-    }
 }
 
-fn secure(url: &Url) -> Outcome<()> {
-    let loopback = matches!(url.host(), Some(Host::Ipv4(address)) if address.is_loopback());
-    match url.scheme() == "https" || loopback {
-        true => Ok(()),
-        false => Err("plain http".into()),
-    }
-}
-
-fn challenge(response: &Response) -> String {
-    let fields = response.headers().get_all("www-authenticate").iter();
+fn challenge(response: &Answer) -> String {
+    let fields = response.headers.get_all("www-authenticate").iter();
     let bearer = fields
         .filter_map(|f| f.to_str().ok())
         .filter_map(|f| f.find("Bearer").map(|i| &f[i..]));
