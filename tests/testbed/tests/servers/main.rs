@@ -7,3 +7,4 @@ mod policies;
 mod program;
 mod quirks;
 mod scene;
+mod sights;
