@@ -127,8 +127,7 @@ impl ClientAuth {
                 let post = supported.contains(AuthMethod::ClientSecretPost);
                 let basic = supported.contains(AuthMethod::ClientSecretBasic);
                 // Servers disagree on how Basic is encoded; the body has no such doubt.
-                let basic_is_plain = secret.expose().bytes().all(is_unreserved);
-                if post && (!basic || !basic_is_plain) {
+                if post && (!basic || !is_plain(&secret)) {
                     Self::Post(secret)
                 } else {
                     Self::Basic(secret)
@@ -137,26 +136,59 @@ impl ClientAuth {
         }
     }
 
-    /// Another way to present the same secret, for a server that refused this one and does not say what it wants.
-    pub(crate) fn alternative(&self, supported: AuthMethods) -> Option<Self> {
+    pub(crate) const fn kind(&self) -> AuthKind {
         match self {
-            Self::Basic(secret) => {
-                let post_listed = supported.contains(AuthMethod::ClientSecretPost);
-                if !supported.listed || post_listed {
-                    Some(Self::Post(secret.clone()))
-                } else if secret.expose().bytes().all(is_unreserved) {
-                    None
-                } else {
-                    Some(Self::BasicUnencoded(secret.clone()))
+            Self::None => AuthKind::None,
+            Self::Basic(_) => AuthKind::Basic,
+            Self::BasicUnencoded(_) => AuthKind::BasicUnencoded,
+            Self::Post(_) => AuthKind::Post,
+        }
+    }
+
+    /// The same secret in the way that is known to work; without a secret there is only one way.
+    pub(crate) fn presented_as(self, kind: AuthKind) -> Self {
+        match (self, kind) {
+            (Self::None, _) => Self::None,
+            (auth, AuthKind::None) => auth,
+            (Self::Basic(secret) | Self::BasicUnencoded(secret) | Self::Post(secret), kind) => {
+                match kind {
+                    AuthKind::Post => Self::Post(secret),
+                    AuthKind::BasicUnencoded => Self::BasicUnencoded(secret),
+                    AuthKind::Basic | AuthKind::None => Self::Basic(secret),
                 }
             }
-            Self::None | Self::BasicUnencoded(_) | Self::Post(_) => None,
+        }
+    }
+
+    /// Another way to present the same secret, for a server that refused this one and does not say what it wants.
+    pub(crate) fn alternative(&self, supported: AuthMethods) -> Option<Self> {
+        let Self::Basic(secret) = self else {
+            return None;
+        };
+        if !supported.listed || supported.contains(AuthMethod::ClientSecretPost) {
+            Some(Self::Post(secret.clone()))
+        } else if is_plain(secret) {
+            None
+        } else {
+            Some(Self::BasicUnencoded(secret.clone()))
         }
     }
 }
 
-const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+/// A way to authenticate, without the secret: what worked, to be used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AuthKind {
+    None,
+    Basic,
+    BasicUnencoded,
+    Post,
+}
+
+/// Whether form encoding leaves the secret as it is.
+fn is_plain(secret: &Secret) -> bool {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    secret.expose().bytes().all(unreserved)
 }
 
 /// `client-id = *VSCHAR` (RFC 6749 Appendix A.1), and not empty.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::client::{AuthMethod, is_client_id};
+use crate::client::{AuthMethod, AuthMethods, Client, ClientAuth, ClientOrigin, is_client_id};
 use crate::error::ConfigError;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
@@ -246,6 +246,12 @@ impl Config {
             })
         };
         let server = url("server_url", &settings.server_url)?;
+        if !server.contains(&server) {
+            return Err(ConfigError {
+                field: "server_url",
+                problem: "has dot segments",
+            });
+        }
         check_redirect(
             &settings.redirect_uri,
             "redirect_uri",
@@ -326,6 +332,46 @@ impl Config {
 
     pub(crate) fn deviations(&self) -> &Deviations {
         &self.settings.deviations
+    }
+
+    /// The client registered beforehand with this issuer, if there is one.
+    pub(crate) fn client_for(&self, issuer: &Issuer, supported: AuthMethods) -> Option<Client> {
+        let known = self.preregistered.as_ref()?;
+        (known.issuer == *issuer).then(|| {
+            let secret = known.client_secret.clone();
+            Client {
+                id: known.client_id.clone(),
+                auth: ClientAuth::choose(secret, known.auth_method, supported),
+                origin: ClientOrigin::Preregistered,
+                redirect_uri: None,
+                secret_expires_at: None,
+            }
+        })
+    }
+
+    /// The client that the configured document describes: public, since such a document shares no secret (REG-05).
+    pub(crate) fn document_client(&self) -> Option<Client> {
+        let document = self.settings.client_document.as_ref()?;
+        Some(Client {
+            id: document.url.as_str().into(),
+            auth: ClientAuth::None,
+            origin: ClientOrigin::Document,
+            redirect_uri: None,
+            secret_expires_at: None,
+        })
+    }
+
+    /// Whether the client ID metadata document lists this redirect URI (REG-06).
+    pub(crate) fn document_lists(&self, redirect: &RedirectUri) -> bool {
+        self.settings
+            .client_document
+            .as_ref()
+            .is_some_and(|document| {
+                document
+                    .redirect_uris
+                    .iter()
+                    .any(|listed| redirect.matches_registered(listed))
+            })
     }
 }
 

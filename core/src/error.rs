@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::uri::UrlFault;
 use crate::wire::text::ServerText;
 
 /// A call that the host should not have made. Changes nothing.
@@ -67,7 +70,7 @@ pub enum Fault {
 }
 
 /// What the host should do about a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Advice {
     /// Try again, not before this many milliseconds have passed.
     RetryAfter(u64),
@@ -95,7 +98,7 @@ impl Advice {
 }
 
 /// The part of the flow in which something failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     /// Protected resource metadata.
     ResourceDiscovery,
@@ -138,7 +141,7 @@ const RETRY: Advice = Advice::RetryAfter(DEFAULT_RETRY_MS);
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident $name:literal $fault:ident $advice:expr, $clause:literal, $text:literal;)*) => {
         /// A stable name for each way to fail.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum Code { $($(#[$doc])* #[doc = $text] #[doc = concat!("(", $clause, ").")] $variant,)* }
 
@@ -267,6 +270,8 @@ codes! {
         "the server keeps demanding scopes that were already asked for";
     TokenRejected "token_rejected" Server Advice::Stop, "MCP authorization, Step-Up",
         "the server rejects even newly issued tokens";
+    TooManySteps "too_many_steps" Server Advice::Stop, "bounded flows",
+        "the servers lead this flow in circles";
     StoreFailed "store_failed" Host RETRY, "acknowledged writes",
         "the host's store could not be read or written";
     BadRecord "bad_record" Host Advice::Reconfigure, "acknowledged writes",
@@ -274,10 +279,11 @@ codes! {
 }
 
 /// Why a flow ended without a token: safe to print, log and send.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Failure(Box<Details>);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Details {
     code: Code,
     stage: Stage,
@@ -287,6 +293,7 @@ struct Details {
     server_text: Option<ServerText>,
     expected: Option<ServerText>,
     received: Option<ServerText>,
+    reason: Option<ServerText>,
 }
 
 impl Failure {
@@ -300,6 +307,7 @@ impl Failure {
             server_text: None,
             expected: None,
             received: None,
+            reason: None,
         }))
     }
 
@@ -339,6 +347,12 @@ impl Failure {
 
     pub(crate) fn about(mut self, received: &str) -> Self {
         self.0.received = Some(ServerText::new(received));
+        self
+    }
+
+    /// Says why the value that [`about`](Self::about) names cannot be used.
+    pub(crate) fn because(mut self, reason: UrlFault) -> Self {
+        self.0.reason = Some(ServerText::new(&reason.to_string()));
         self
     }
 
@@ -402,6 +416,9 @@ impl fmt::Display for Failure {
         }
         if let Some(received) = &details.received {
             write!(f, "; received {received:?}")?;
+        }
+        if let Some(reason) = &details.reason {
+            write!(f, ": {reason}")?;
         }
         if let Some(status) = details.status {
             write!(f, "; HTTP status {status}")?;

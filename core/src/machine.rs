@@ -2,14 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::action::Action;
+use crate::action::{Action, ActionId, Task};
 use crate::config::Config;
 use crate::entropy::Entropy;
-use crate::error::{Failure, Misuse, RecordError};
-use crate::event::Event;
+use crate::error::{Code, Failure, Misuse, RecordError, Stage};
+use crate::event::{Event, StoreResult};
+use crate::grant::Tokens;
+use crate::input::{self, Input};
+use crate::limits::MAX_FLOW_REQUESTS;
+use crate::phase::{self, Loading, Phase};
 use crate::secret::SecretBytes;
+use crate::shared::{Memory, Shared};
+use crate::snapshot;
+use crate::store::StoreOp;
 use crate::time::Timestamp;
-use crate::trace::TraceEntry;
+use crate::trace::{Trace, TraceEntry};
+use crate::transition::{PhaseKind, leads_to};
+use crate::uri::HttpUrl;
 
 /// What the machine cannot have by itself, given with every event.
 pub struct Context<'a> {
@@ -107,21 +116,35 @@ impl<'a> Authorization<'a> {
 }
 
 /// The client half of MCP authorization for one account at one MCP server.
+///
+/// Feed it events with [`handle`](Self::handle), carry out what [`next`](Self::next) says, answer, and go on until it
+/// rests.
 pub struct Machine {
-    _config: Arc<Config>,
+    shared: Shared,
+    phase: Phase,
+    /// Of the outstanding action, or the last one.
+    last_id: ActionId,
+    /// Requests made since the machine last rested.
+    requests: u8,
+    action: Option<Box<Action>>,
 }
 
 impl Machine {
     /// A machine that knows nothing yet: its first action reads the stored grant. `account` tells apart several accounts
     /// at one server; empty for the only one.
     pub fn new(config: impl Into<Arc<Config>>, account: &str) -> Self {
-        let _ = account;
-        Self {
-            _config: config.into(),
-        }
+        let shared = Shared {
+            config: config.into(),
+            account: account.into(),
+            grant: None,
+            memory: Memory::default(),
+            trace: Trace::default(),
+        };
+        let phase = Phase::Loading(Box::new(Loading::first()));
+        Self::assemble(shared, phase, ActionId(1), 0)
     }
 
-    /// The machine that [`snapshot`](Self::snapshot) described, or the sign-in of a flow record.
+    /// The machine that [`snapshot`](Self::snapshot) described, or the pending sign-in of a flow record.
     ///
     /// # Errors
     /// [`RecordError`] for bytes that are no snapshot, are too new, or belong to another account or server.
@@ -130,8 +153,24 @@ impl Machine {
         account: &str,
         snapshot: &[u8],
     ) -> Result<Self, RecordError> {
-        let _ = snapshot;
-        Ok(Self::new(config, account))
+        let resumed = snapshot::read(snapshot, config.into(), account)?;
+        Ok(Self::assemble(
+            resumed.shared,
+            resumed.phase,
+            resumed.last_id,
+            resumed.requests,
+        ))
+    }
+
+    fn assemble(shared: Shared, phase: Phase, last_id: ActionId, requests: u8) -> Self {
+        let task = phase.task(&shared, last_id);
+        Self {
+            action: task.map(|task| Box::new(Action { id: last_id, task })),
+            shared,
+            phase,
+            last_id,
+            requests,
+        }
     }
 
     /// Takes one event.
@@ -143,43 +182,226 @@ impl Machine {
         event: Event<'_>,
         context: &mut Context<'_>,
     ) -> Result<Outcome, Misuse> {
-        let _ = (event, context);
-        Ok(Outcome::Ignored(Ignored::NothingToDo))
+        let kind = event.kind();
+        if let Some(outcome) = self.gate(&event)? {
+            return Ok(outcome);
+        }
+        let Some(input) = input::read(event, &self.shared.config)? else {
+            return Ok(Outcome::Ignored(Ignored::NotAuthorization));
+        };
+        self.check(&input)?;
+        if leads_to(self.phase.kind(), kind).is_empty() {
+            return Ok(self.bystander(input));
+        }
+        let before = self.shared.memory.now;
+        self.shared.memory.now = before.max(context.now);
+        let phase = std::mem::replace(&mut self.phase, Phase::Idle);
+        let (phase, outcome) = phase
+            .handle(input, &mut self.shared, context.rng)
+            .into_parts();
+        self.phase = phase;
+        if outcome == Outcome::Advanced {
+            self.advance();
+        } else {
+            self.shared.memory.now = before;
+        }
+        Ok(outcome)
+    }
+
+    /// The one gate: answers must name the outstanding action and be of its kind.
+    fn gate(&self, event: &Event<'_>) -> Result<Option<Outcome>, Misuse> {
+        let Some(id) = event.answers() else {
+            return Ok(None);
+        };
+        if id > self.last_id || id.get() == 0 {
+            return Err(Misuse::UnknownAction);
+        }
+        match &self.action {
+            Some(action) if action.id == id => {
+                let fits = matches!(
+                    (&action.task, event),
+                    (
+                        Task::Http(_),
+                        Event::Reply { .. } | Event::Unreachable { .. }
+                    ) | (
+                        Task::BindRedirect { .. },
+                        Event::RedirectBound { .. } | Event::Declined { .. }
+                    ) | (Task::OpenUrl(_), Event::Declined { .. })
+                        | (
+                            Task::AskForClient { .. },
+                            Event::ClientProvided { .. } | Event::Declined { .. }
+                        )
+                ) || match (&action.task, event) {
+                    (Task::Store(StoreOp::Load { .. }), Event::Stored { result, .. }) => {
+                        matches!(result, StoreResult::Loaded(_) | StoreResult::Failed)
+                    }
+                    (Task::Store(_), Event::Stored { result, .. }) => {
+                        !matches!(result, StoreResult::Loaded(_))
+                    }
+                    _ => false,
+                };
+                if fits {
+                    Ok(None)
+                } else {
+                    Err(Misuse::WrongAnswer)
+                }
+            }
+            _ => Ok(Some(Outcome::Ignored(Ignored::Stale))),
+        }
+    }
+
+    /// What is wrong with a host's answer, beyond its syntax.
+    fn check(&self, input: &Input<'_>) -> Result<(), Misuse> {
+        match (input, &self.phase) {
+            (Input::RedirectBound(uri), Phase::BindingRedirect(phase))
+                if phase.uses_document(&self.shared) && !self.shared.config.document_lists(uri) =>
+            {
+                Err(Misuse::RedirectNotInDocument)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An event that this phase has no use for.
+    fn bystander(&mut self, input: Input<'_>) -> Outcome {
+        let resting = self.phase.kind().is_rest();
+        match input {
+            Input::Trigger(trigger) if !resting => {
+                if let Phase::Loading(phase) = &mut self.phase {
+                    phase.join(trigger);
+                }
+                Outcome::Joined
+            }
+            Input::Callback(_) => Outcome::Ignored(Ignored::NoPendingSignIn),
+            Input::Tick => Outcome::Ignored(Ignored::NotDue),
+            Input::Cancel if !resting => Outcome::Ignored(Ignored::TooLate),
+            Input::SignOut { .. } => Outcome::Joined,
+            _ => Outcome::Ignored(Ignored::NothingToDo),
+        }
+    }
+
+    /// Gives out the action of the phase just entered.
+    fn advance(&mut self) {
+        self.action = None;
+        let id = ActionId(self.last_id.0.saturating_add(1));
+        let mut task = self.phase.task(&self.shared, id);
+        if matches!(task, Some(Task::Http(_))) {
+            self.requests = self.requests.saturating_add(1);
+            if self.requests > MAX_FLOW_REQUESTS {
+                let failure = Failure::new(Code::TooManySteps, Stage::Use);
+                self.phase = self.shared.fail(failure);
+                task = None;
+            }
+        }
+        match task {
+            Some(task) => {
+                self.last_id = id;
+                self.action = Some(Box::new(Action { id, task }));
+            }
+            None => self.requests = 0,
+        }
     }
 
     /// What to do now. Does not change anything: the same answer until an event advances the machine.
     pub fn next(&self) -> Next<'_> {
-        Next::Rest(Verdict::Idle)
+        match (&self.action, &self.phase) {
+            (Some(action), _) => Next::Do(action),
+            (None, Phase::Authorized) => Next::Rest(Verdict::Authorized),
+            (None, Phase::SignedOut) => Next::Rest(Verdict::SignedOut),
+            (None, Phase::Failed(failure)) => Next::Rest(Verdict::Failed(failure)),
+            (None, _) => Next::Rest(Verdict::Idle),
+        }
     }
 
     /// What a request to the MCP server with this method and URL should carry. The hot path: no allocation.
+    ///
+    /// The token is given only for URLs within the resource that it was issued for (USE-03). `method` takes part where a
+    /// proof is bound to the request.
     pub fn request_headers(&self, method: &str, url: &str, now: Timestamp) -> RequestHeaders<'_> {
-        let _ = (method, url, now);
-        RequestHeaders::Absent
+        let _ = method;
+        let Some(tokens) = self.shared.tokens() else {
+            return RequestHeaders::Absent;
+        };
+        if !self.covers(tokens, url) {
+            return RequestHeaders::Absent;
+        }
+        let now = now.max(self.shared.memory.now);
+        let ready = RequestHeaders::Ready(Authorization {
+            value: tokens.authorization.expose(),
+            generation: tokens.generation,
+        });
+        let skew = self.shared.config.settings.refresh_skew_ms;
+        if tokens.is_good(now, skew) {
+            return ready;
+        }
+        let postponed = self.shared.memory.retry_at.is_some_and(|at| now < at);
+        let usable = tokens.is_good(now, 0);
+        match (usable, self.shared.can_refresh()) {
+            (true, can_refresh) if postponed || !can_refresh => ready,
+            (_, true) => RequestHeaders::RefreshDue,
+            _ => RequestHeaders::Absent,
+        }
     }
 
-    /// When a [`Event::Tick`] is due, if ever.
+    /// Whether a URL lies within the resource of the tokens. The configured server URL itself is known to.
+    fn covers(&self, tokens: &Tokens, url: &str) -> bool {
+        let config = &self.shared.config;
+        url == config.server_url()
+            || HttpUrl::parse(url, config.reach)
+                .is_ok_and(|url| tokens.resource.covers.contains(&url))
+    }
+
+    /// When a [`Event::Tick`] is due, if ever: while a sign-in waits for its user, when it is given up; at rest, when the
+    /// tokens should be refreshed.
     pub fn deadline(&self) -> Option<Timestamp> {
-        None
+        match &self.phase {
+            Phase::AwaitingCallback(pending) => Some(pending.expires_at),
+            Phase::Authorized => phase::refresh_deadline(&self.shared),
+            _ => None,
+        }
     }
 
     /// Whether the redirect URI that was bound must be listened on.
     pub fn awaits_redirect(&self) -> bool {
-        false
+        match &self.phase {
+            Phase::Registering(_)
+            | Phase::AskingClient(_)
+            | Phase::SavingFlow(_)
+            | Phase::AwaitingCallback(_) => true,
+            Phase::SavingGrant(saving) => saving.awaits_redirect(),
+            _ => false,
+        }
+    }
+
+    /// What the machine is doing, without the data.
+    pub fn phase(&self) -> PhaseKind {
+        self.phase.kind()
     }
 
     /// Everything, for [`resume`](Self::resume) in this or another process. Secret.
+    ///
+    /// The resumed machine asks for the same action, with one exception: while a code is being exchanged nobody can tell
+    /// whether it was sent, so that the resumed machine has failed with `outcome_unknown`.
     pub fn snapshot(&self) -> SecretBytes {
-        SecretBytes::new([])
+        snapshot::write(&self.shared, &self.phase, self.last_id, self.requests)
     }
 
     /// The latest decisions, oldest first.
     pub fn trace(&self) -> &[TraceEntry] {
-        &[]
+        self.shared.trace.entries()
     }
 
     /// Takes the decisions made since the last call.
     pub fn take_trace(&mut self) -> Vec<TraceEntry> {
-        Vec::new()
+        self.shared.trace.take()
+    }
+}
+
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine")
+            .field("phase", &self.phase.kind())
+            .field("action", &self.action)
+            .finish_non_exhaustive()
     }
 }

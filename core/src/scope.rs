@@ -4,11 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The most scopes kept in one set; more is a failure (`too_many_scopes`).
-pub const MAX_SCOPES: usize = 256;
-
-/// The most bytes of a whole set in its space-separated form; more is a failure (`too_many_scopes`).
-pub const MAX_SCOPE_BYTES: usize = 8 * 1024;
+use crate::limits::{MAX_SCOPE_BYTES, MAX_SCOPES};
 
 /// A set of scope tokens in the order in which they were first named, each once.
 ///

@@ -4,10 +4,14 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::error::RecordError;
 use crate::secret::SecretBytes;
 use crate::time::Timestamp;
+use crate::wire::json;
 
 /// One access to the host's store. Every record is secret: it belongs into a keychain or a file that only its owner can read.
 ///
@@ -106,4 +110,63 @@ impl fmt::Debug for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
+}
+
+/// The version of every record that this library writes.
+const VERSION: u32 = 1;
+
+/// What a grant record calls itself.
+pub(crate) const GRANT_FORMAT: &str = "mcp-oauth-grant";
+
+/// What a flow record or snapshot calls itself.
+pub(crate) const FLOW_FORMAT: &str = "mcp-oauth-flow";
+
+/// The outer form of every record. Unknown members are ignored, so that a later version may add some.
+#[derive(Serialize, Deserialize)]
+struct Envelope<F, B> {
+    format: F,
+    version: u32,
+    generation: u64,
+    body: B,
+}
+
+/// The generation inside a record, for stores that keep nothing but the bytes.
+///
+/// # Errors
+/// [`RecordError::Malformed`] if the bytes are no record, [`RecordError::TooNew`] if a newer version wrote them.
+pub fn generation_of(record: &[u8]) -> Result<u64, RecordError> {
+    head(record).map(|head| head.generation)
+}
+
+/// Reads everything but the body, which a newer version may have shaped otherwise.
+fn head(record: &[u8]) -> Result<Envelope<String, IgnoredAny>, RecordError> {
+    let head: Envelope<String, IgnoredAny> = json::object(record).ok_or(RecordError::Malformed)?;
+    if head.version > VERSION {
+        return Err(RecordError::TooNew);
+    }
+    Ok(head)
+}
+
+/// Wraps a body.
+pub(crate) fn seal(format: &str, generation: u64, body: &impl Serialize) -> SecretBytes {
+    let envelope = Envelope {
+        format,
+        version: VERSION,
+        generation,
+        body,
+    };
+    // Records hold strings, numbers and lists: they always serialise.
+    SecretBytes::new(serde_json::to_vec(&envelope).unwrap_or_default())
+}
+
+/// Unwraps a body of the given format, and its generation.
+pub(crate) fn open<B: DeserializeOwned>(
+    format: &str,
+    record: &[u8],
+) -> Result<(u64, B), RecordError> {
+    if head(record)?.format != format {
+        return Err(RecordError::Malformed);
+    }
+    let envelope: Envelope<IgnoredAny, B> = json::object(record).ok_or(RecordError::Malformed)?;
+    Ok((envelope.generation, envelope.body))
 }

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Code;
 use crate::event::Cause;
+use crate::limits::MAX_TRACE;
 use crate::time::Timestamp;
 use crate::uri::UrlFault;
-
-/// The most entries kept; the oldest go first.
-pub const MAX_TRACE: usize = 64;
 
 /// One decision and when it was made: small, without secrets, turned into text only when shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct TraceEntry {
 }
 
 /// A place where a document may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Place {
     /// Protected resource metadata, at the URL that the challenge names.

@@ -61,7 +61,7 @@ impl fmt::Debug for Issuer {
     }
 }
 
-/// As the exact bytes. There is no way back but [`Issuer::parse`].
+/// As the exact bytes.
 impl Serialize for Issuer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())

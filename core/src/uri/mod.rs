@@ -7,6 +7,7 @@ mod host;
 pub mod http_url;
 pub mod issuer;
 pub mod redirect;
+mod stored;
 #[cfg(test)]
 pub(crate) mod tests;
 mod well_known;

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::limits::MAX_CALLBACK_BYTES;
 use crate::secret::Secret;
 use crate::wire::form;
 use crate::wire::text::ServerText;
-
-/// The most bytes of a callback's query; a longer one is ignored.
-pub const MAX_CALLBACK_BYTES: usize = 32 * 1024;
 
 /// What a callback is compared with.
 pub(crate) struct Expected<'a> {

@@ -1,14 +1,12 @@
 //! What does a protected resource say about itself? (RFC 9728)
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::limits::MAX_AUTHORIZATION_SERVERS;
 use crate::scope::ScopeSet;
 use crate::uri::HttpUrl;
 use crate::wire::json::{self, Text};
-
-/// The most authorization servers that a document may name.
-pub const MAX_AUTHORIZATION_SERVERS: usize = 16;
 
 /// The registered well-known suffix (RFC 9728 §3).
 pub(crate) const WELL_KNOWN: &str = "oauth-protected-resource";
@@ -33,7 +31,7 @@ pub(crate) struct ResourceMetadata {
 }
 
 /// The resource that tokens are asked for: proof that it covers the MCP server, or was allowed by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resource {
     /// Exactly as published: this is what is sent as `resource` (RFC 8707 §2).
     pub(crate) identifier: Box<str>,
@@ -70,6 +68,23 @@ impl Resource {
             identifier: identifier.into(),
             covers: config.server.clone(),
         })
+    }
+
+    /// The resource that the host names together with the endpoints.
+    pub(crate) fn vouched_for(url: &HttpUrl, config: &Config) -> Self {
+        Self {
+            identifier: url.as_str().into(),
+            covers: if url.contains(&config.server) {
+                url.clone()
+            } else {
+                config.server.clone()
+            },
+        }
+    }
+
+    /// Whether only the configuration's word makes it acceptable.
+    pub(crate) fn is_allowed_by_name(&self) -> bool {
+        *self.identifier != *self.covers.as_str()
     }
 
     /// The resource of a server that publishes no metadata: its own URL, without the query.

@@ -1,9 +1,9 @@
 //! What does an authorization server say about itself? (RFC 8414, OpenID Connect Discovery)
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::client::AuthMethods;
-use crate::config::Config;
+use crate::config::{Config, KnownClient, KnownEndpoints};
 use crate::uri::{HttpUrl, Issuer, Reach, UrlFault};
 use crate::wire::json::{self, Text};
 
@@ -41,7 +41,7 @@ struct Document<'a> {
 
 /// Metadata that was found to belong to the issuer it was asked for: the only source of endpoints, besides the host's
 /// own configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ServerMetadata {
     /// The identifier that the document was found by: the name under which credentials are kept.
     pub(crate) issuer: Issuer,
@@ -60,7 +60,7 @@ pub(crate) struct ServerMetadata {
 }
 
 /// How a document fell short of the letter and was accepted by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Relaxed {
     pub(crate) root_slash: bool,
     pub(crate) pinned_issuer: bool,
@@ -163,6 +163,22 @@ impl ServerMetadata {
             sends_iss: document.authorization_response_iss_parameter_supported == Some(true),
             relaxed,
         })
+    }
+
+    /// What the host vouches for: no discovery happens, and S256 is sent on its word.
+    pub(crate) fn configured(client: &KnownClient, endpoints: &KnownEndpoints) -> Self {
+        Self {
+            issuer: client.issuer.clone(),
+            published: client.issuer.as_str().into(),
+            authorization_endpoint: endpoints.authorization.clone(),
+            token_endpoint: endpoints.token.clone(),
+            registration_endpoint: None,
+            auth_methods: AuthMethods::default(),
+            lists_offline_access: false,
+            supports_client_documents: false,
+            sends_iss: false,
+            relaxed: Relaxed::default(),
+        }
     }
 
     /// The endpoints that 2025-03-26 names for a server that publishes nothing; only by the deviation of that name.

@@ -74,6 +74,19 @@ impl fmt::Debug for ServerText {
     }
 }
 
+impl serde::Serialize for ServerText {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A stored text is no more to be trusted than a received one.
+impl<'de> serde::Deserialize<'de> for ServerText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::new(&Box::<str>::deserialize(deserializer)?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

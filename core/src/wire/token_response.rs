@@ -2,17 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::limits::{MAX_EXPIRES_IN, MAX_TOKEN_BYTES};
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
 use crate::wire::form;
 use crate::wire::json::{self, Loose};
 use crate::wire::text::ServerText;
-
-/// The most bytes of an access or refresh token.
-pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
-
-/// Longest life that is believed, in seconds: ten years.
-const MAX_EXPIRES_IN: u64 = 10 * 365 * 24 * 3600;
 
 #[derive(Default, Deserialize)]
 struct Document<'a> {

@@ -1,0 +1,285 @@
+//! What is held for one account at one MCP server?
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::{AuthKind, AuthMethods, Client, ClientOrigin};
+use crate::config::Config;
+use crate::error::RecordError;
+use crate::limits::MAX_ISSUERS;
+use crate::scope::ScopeSet;
+use crate::secret::{self, Secret, SecretBytes};
+use crate::store::{self, GRANT_FORMAT};
+use crate::time::Timestamp;
+use crate::uri::{HttpUrl, Issuer};
+use crate::wire::resource_metadata::Resource;
+
+/// Client credentials and tokens, each under the issuer that they belong to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    /// Of the stored record; 0 if there is none.
+    pub(crate) generation: u64,
+    /// The one in use first.
+    entries: Vec<Entry>,
+}
+
+/// What one issuer gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) issuer: Issuer,
+    /// A dynamic registration, or a client that the host gave when asked. Configured clients are not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<Client>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tokens: Option<Tokens>,
+}
+
+/// Tokens, with everything that they must not be parted from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tokens {
+    /// The whole header value, `Bearer …`, so that using it costs nothing.
+    #[serde(serialize_with = "secret::exposed")]
+    pub(crate) authorization: Secret,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "secret::exposed_option"
+    )]
+    pub(crate) refresh_token: Option<Secret>,
+    /// The generation of the record that brought these tokens.
+    pub(crate) generation: u64,
+    pub(crate) issued_at: Timestamp,
+    /// Absolute, so that it survives a restart; `None` if the server did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<Timestamp>,
+    /// Asked for, in order: what a step-up adds to.
+    pub(crate) requested: ScopeSet,
+    pub(crate) granted: ScopeSet,
+    pub(crate) resource: Resource,
+    /// The client that they were issued to, as it authenticated.
+    pub(crate) client: TokenClient,
+    /// From validated metadata of this issuer, or configured.
+    pub(crate) token_endpoint: HttpUrl,
+}
+
+/// The client that tokens were issued to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TokenClient {
+    pub(crate) id: Box<str>,
+    pub(crate) origin: ClientOrigin,
+    pub(crate) auth: AuthKind,
+}
+
+/// One change of a grant: data, so that it can be made again on a newer record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Change {
+    /// Keep a client of an issuer. Its tokens, if any, stay.
+    PutClient(Issuer, Box<Client>),
+    /// Keep tokens of an issuer, and put it first.
+    PutTokens(Issuer, Box<Tokens>),
+    /// Forget an issuer's tokens of this generation, and no others.
+    DropTokens(Issuer, u64),
+    /// Forget an issuer's client of this id, and the tokens issued to it.
+    DropClient(Issuer, Box<str>),
+    /// Forget all tokens.
+    DropAllTokens,
+}
+
+/// The record's body.
+#[derive(Deserialize)]
+pub(crate) struct Body {
+    pub(crate) server_url: Box<str>,
+    pub(crate) account: Box<str>,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// Reads a stored record, whosoever's it is.
+pub(crate) fn open(record: &[u8]) -> Result<Body, RecordError> {
+    store::open(GRANT_FORMAT, record).map(|(_, body)| body)
+}
+
+impl Grant {
+    /// Nothing is stored.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            generation: 0,
+            entries: Vec::new(),
+        }
+    }
+
+    /// Reads a stored record; its values are checked like any input (LOG-07).
+    pub(crate) fn from_record(
+        record: &[u8],
+        config: &Config,
+        account: &str,
+    ) -> Result<Self, RecordError> {
+        let (generation, body): (u64, Body) = store::open(GRANT_FORMAT, record)?;
+        let grant = Self {
+            generation,
+            entries: body.entries,
+        };
+        if *body.server_url != *config.server_url() || *body.account != *account || generation == 0
+        {
+            return Err(RecordError::Foreign);
+        }
+        grant.check(config)?;
+        Ok(grant)
+    }
+
+    /// Whether the values could have come from here.
+    pub(crate) fn check(&self, config: &Config) -> Result<(), RecordError> {
+        let plausible = self.entries.len() <= MAX_ISSUERS
+            && self.entries.iter().all(|entry| {
+                entry.issuer.url().may_be_reached(config.reach)
+                    && entry.tokens.as_ref().is_none_or(|tokens| {
+                        tokens.token_endpoint.may_be_reached(config.reach)
+                            && tokens.resource.covers.contains(&config.server)
+                            && tokens.generation <= self.generation
+                            && tokens.authorization.expose().starts_with("Bearer ")
+                            && tokens
+                                .authorization
+                                .expose()
+                                .bytes()
+                                .all(|byte| matches!(byte, 0x20..=0x7e))
+                    })
+            });
+        plausible.then_some(()).ok_or(RecordError::Foreign)
+    }
+
+    /// The record to store.
+    pub(crate) fn to_record(&self, config: &Config, account: &str) -> SecretBytes {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            server_url: &'a str,
+            account: &'a str,
+            entries: &'a [Entry],
+        }
+        store::seal(
+            GRANT_FORMAT,
+            self.generation,
+            &Body {
+                server_url: config.server_url(),
+                account,
+                entries: &self.entries,
+            },
+        )
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The issuer in use.
+    pub(crate) fn current(&self) -> Option<&Entry> {
+        self.entries.first()
+    }
+
+    /// The tokens in use.
+    pub(crate) fn tokens(&self) -> Option<&Tokens> {
+        self.current()?.tokens.as_ref()
+    }
+
+    /// What is held of an issuer, if anything.
+    pub(crate) fn of(&self, issuer: &Issuer) -> Option<&Entry> {
+        let entry = self.entries.iter().find(|entry| entry.issuer == *issuer)?;
+        entry.holds_something().then_some(entry)
+    }
+
+    /// Puts an issuer in use: the tokens of any other are not used any more (USE-07), but kept.
+    pub(crate) fn focus(&mut self, issuer: &Issuer) {
+        self.update(issuer, |_| ());
+    }
+
+    /// Changes the entry of an issuer, a new one if need be, and puts it in use.
+    fn update(&mut self, issuer: &Issuer, change: impl FnOnce(&mut Entry)) {
+        let known = self
+            .entries
+            .iter()
+            .position(|entry| entry.issuer == *issuer);
+        let mut entry = match known {
+            Some(position) => self.entries.remove(position),
+            None => Entry {
+                issuer: issuer.clone(),
+                client: None,
+                tokens: None,
+            },
+        };
+        change(&mut entry);
+        self.entries.truncate(MAX_ISSUERS.saturating_sub(1));
+        self.entries.insert(0, entry);
+    }
+
+    /// The grant after a change, as the next generation.
+    pub(crate) fn with(&self, change: &Change) -> Self {
+        let mut next = self.clone();
+        next.generation = self.generation.saturating_add(1);
+        match change {
+            Change::PutClient(issuer, client) => {
+                next.update(issuer, |entry| entry.client = Some((**client).clone()));
+            }
+            Change::PutTokens(issuer, tokens) => {
+                let generation = next.generation;
+                let tokens = Tokens {
+                    generation,
+                    ..(**tokens).clone()
+                };
+                next.update(issuer, |entry| entry.tokens = Some(tokens));
+            }
+            Change::DropTokens(issuer, generation) => {
+                for entry in &mut next.entries {
+                    let refused = |tokens: &mut Tokens| tokens.generation == *generation;
+                    if entry.issuer == *issuer {
+                        entry.tokens.take_if(refused);
+                    }
+                }
+            }
+            Change::DropClient(issuer, id) => {
+                for entry in &mut next.entries {
+                    if entry.issuer == *issuer {
+                        entry.client.take_if(|client| client.id == *id);
+                        entry.tokens.take_if(|tokens| tokens.client.id == *id);
+                    }
+                }
+            }
+            Change::DropAllTokens => {
+                for entry in &mut next.entries {
+                    entry.tokens = None;
+                }
+            }
+        }
+        next
+    }
+
+    /// The client that tokens of this entry were issued to: configured or stored. Looked up by issuer and id, so that no
+    /// client meets another's tokens (REG-12).
+    pub(crate) fn client_of(entry: &Entry, tokens: &Tokens, config: &Config) -> Option<Client> {
+        let stored = entry.client.clone();
+        let configured = config.client_for(&entry.issuer, AuthMethods::default());
+        let mut client = [stored, configured, config.document_client()]
+            .into_iter()
+            .flatten()
+            .find(|client| client.id == tokens.client.id)?;
+        client.auth = client.auth.presented_as(tokens.client.auth);
+        Some(client)
+    }
+}
+
+impl Entry {
+    /// Whether there is a client or a token in it, and not only the memory that this issuer is the one in use.
+    pub(crate) fn holds_something(&self) -> bool {
+        self.client.is_some() || self.tokens.is_some()
+    }
+}
+
+impl Tokens {
+    /// Whether the access token can be used at `now`, with so much of its life left.
+    pub(crate) fn is_good(&self, now: Timestamp, skew_ms: u64) -> bool {
+        self.expires_at.is_none_or(|at| now.after(skew_ms) < at)
+    }
+
+    /// When the tokens should be refreshed, if they can be.
+    pub(crate) fn refresh_at(&self, skew_ms: u64) -> Option<Timestamp> {
+        self.refresh_token.as_ref()?;
+        self.expires_at.map(|at| at.before(skew_ms))
+    }
+}

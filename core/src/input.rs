@@ -1,0 +1,127 @@
+//! What does an event mean, once it has been read? The edge at which a host's input is parsed.
+
+use crate::client::{ProvidedClient, is_client_id};
+use crate::config::Config;
+use crate::error::Misuse;
+use crate::event::{CallbackText, Cause, Challenge, Event, HttpResponse, Refusal, StoreResult};
+use crate::phase::{Need, Trigger};
+use crate::transition::EventKind;
+use crate::uri::RedirectUri;
+use crate::wire::challenge::{BEARER, BearerChallenge, Challenges};
+
+/// An event, read.
+pub(crate) enum Input<'a> {
+    /// Connect, a challenge, or Refresh: somebody needs a token.
+    Trigger(Box<Trigger>),
+    Answer(HttpAnswer<'a>),
+    RedirectBound(RedirectUri),
+    Callback(CallbackText<'a>),
+    ClientProvided(ProvidedClient),
+    Declined(Refusal),
+    Stored(StoreResult<'a>),
+    Tick,
+    Cancel,
+    SignOut {
+        forget_client: bool,
+    },
+}
+
+/// What became of a request.
+pub(crate) type HttpAnswer<'a> = Result<HttpResponse<'a>, Cause>;
+
+impl Event<'_> {
+    /// The kind, without the data.
+    pub(crate) const fn kind(&self) -> EventKind {
+        match self {
+            Self::Connect => EventKind::Connect,
+            Self::Challenge(_) => EventKind::Challenge,
+            Self::Reply { .. } => EventKind::Reply,
+            Self::Unreachable { .. } => EventKind::Unreachable,
+            Self::RedirectBound { .. } => EventKind::RedirectBound,
+            Self::Callback(_) => EventKind::Callback,
+            Self::ClientProvided { .. } => EventKind::ClientProvided,
+            Self::Declined { .. } => EventKind::Declined,
+            Self::Stored { .. } => EventKind::Stored,
+            Self::Refresh => EventKind::Refresh,
+            Self::Tick => EventKind::Tick,
+            Self::Cancel => EventKind::Cancel,
+            Self::SignOut { .. } => EventKind::SignOut,
+        }
+    }
+
+    /// The action that it answers.
+    pub(crate) const fn answers(&self) -> Option<crate::action::ActionId> {
+        match self {
+            Self::Reply { id, .. }
+            | Self::Unreachable { id, .. }
+            | Self::RedirectBound { id, .. }
+            | Self::ClientProvided { id, .. }
+            | Self::Declined { id, .. }
+            | Self::Stored { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+/// Reads an event. `None`: an answer of the MCP server that authorization has nothing to do with.
+pub(crate) fn read<'a>(event: Event<'a>, config: &Config) -> Result<Option<Input<'a>>, Misuse> {
+    let need = |need, generation| Some(Input::Trigger(Box::new(Trigger { need, generation })));
+    Ok(match event {
+        Event::Connect => need(Need::Connect, None),
+        Event::Refresh => need(Need::Refresh, None),
+        Event::Challenge(challenge) => {
+            read_challenge(&challenge).and_then(|wanted| need(wanted, challenge.generation))
+        }
+        Event::Reply { response, .. } => Some(Input::Answer(Ok(response))),
+        Event::Unreachable { cause, .. } => Some(Input::Answer(Err(cause))),
+        Event::RedirectBound { uri, .. } => {
+            let uri = RedirectUri::parse(uri, config.settings.private_scheme_redirect)
+                .map_err(|_| Misuse::RedirectUri)?;
+            Some(Input::RedirectBound(uri))
+        }
+        Event::Callback(text) => Some(Input::Callback(text)),
+        Event::ClientProvided { client, .. } => {
+            if !is_client_id(&client.client_id) {
+                return Err(Misuse::ClientId);
+            }
+            Some(Input::ClientProvided(client))
+        }
+        Event::Declined { reason, .. } => Some(Input::Declined(reason)),
+        Event::Stored { result, .. } => Some(Input::Stored(result)),
+        Event::Tick => Some(Input::Tick),
+        Event::Cancel => Some(Input::Cancel),
+        Event::SignOut { forget_client } => Some(Input::SignOut { forget_client }),
+    })
+}
+
+/// What a 401 or 403 asks for. Only `insufficient_scope` in a scheme that we can satisfy makes a 403 a matter of
+/// authorization (RFC 6750 §3.1, SCP-05).
+fn read_challenge(challenge: &Challenge<'_>) -> Option<Need> {
+    if !matches!(challenge.status, 401 | 403) {
+        return None;
+    }
+    let bearer = match Challenges::parse(challenge.www_authenticate) {
+        Ok(challenges) => BearerChallenge::read(&challenges, BEARER),
+        Err(_) if challenge.status == 401 => return Some(Need::TooLarge),
+        Err(_) => return None,
+    };
+    let insufficient = bearer
+        .as_ref()
+        .and_then(|bearer| bearer.error.as_ref())
+        .is_some_and(|error| error.as_str() == "insufficient_scope");
+    let (metadata_url, scope) = match bearer {
+        Some(bearer) => (bearer.resource_metadata, bearer.scope),
+        None => (None, None),
+    };
+    match challenge.status {
+        401 => Some(Need::Token {
+            metadata_url,
+            scope,
+        }),
+        _ if insufficient => Some(Need::Scopes {
+            metadata_url,
+            scope,
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,252 @@
+//! What to do when somebody needs a token?
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Advice, Code, Failure, Stage};
+use crate::machine::Ignored;
+use crate::phase::store::{Loading, SavingGrant};
+use crate::phase::{Attempt, Phase, Reason, Refreshing, ResourceDiscovery, Step};
+use crate::scope::ScopeSet;
+use crate::shared::Shared;
+use crate::trace::Decision;
+use crate::uri::HttpUrl;
+
+/// Somebody needs a token.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Trigger {
+    pub(crate) need: Need,
+    /// The generation of the token that the request carried.
+    pub(crate) generation: Option<u64>,
+}
+
+/// What for.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Need {
+    /// The host says so.
+    Connect,
+    /// The host says that the token is about to expire.
+    Refresh,
+    /// A 401.
+    Token {
+        metadata_url: Option<Box<str>>,
+        scope: Option<Box<str>>,
+    },
+    /// A 403 with `insufficient_scope`.
+    Scopes {
+        metadata_url: Option<Box<str>>,
+        scope: Option<Box<str>>,
+    },
+    /// A 401 whose challenges are more than is accepted.
+    TooLarge,
+}
+
+/// Begins a flow from rest, or says why not.
+pub(crate) fn from_rest(phase: Phase, trigger: Box<Trigger>, shared: &mut Shared) -> Step {
+    if let Some(saving) = shared.memory.unsaved.take() {
+        return Step::Go(Phase::SavingGrant(saving));
+    }
+    if shared.grant.is_none() {
+        return Step::Go(Phase::Loading(Box::new(Loading::for_trigger(trigger))));
+    }
+    match decide(*trigger, shared) {
+        Ok(next) => Step::Go(next),
+        Err(why) => Step::Stay(phase, why),
+    }
+}
+
+/// A deadline has come: refreshes ahead of expiry.
+pub(crate) fn tick(phase: Phase, shared: &mut Shared) -> Step {
+    let due = refresh_deadline(shared).is_some_and(|at| at <= shared.now());
+    if due {
+        Step::Go(refresh(Attempt::default(), shared))
+    } else {
+        Step::Stay(phase, Ignored::NotDue)
+    }
+}
+
+/// When the tokens in use are due for refresh.
+pub(crate) fn refresh_deadline(shared: &Shared) -> Option<crate::time::Timestamp> {
+    if !shared.can_refresh() {
+        return None;
+    }
+    let at = shared
+        .tokens()?
+        .refresh_at(shared.config.settings.refresh_skew_ms)?;
+    Some(shared.memory.retry_at.map_or(at, |retry| retry.max(at)))
+}
+
+/// What a trigger leads to, now that the grant is known.
+pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ignored> {
+    let now = shared.now();
+    let skew = shared.config.settings.refresh_skew_ms;
+    let held = shared.tokens().map(|tokens| {
+        (
+            tokens.generation,
+            tokens.is_good(now, 0),
+            tokens.is_good(now, skew),
+        )
+    });
+    match trigger.need {
+        Need::Connect => match held {
+            Some((_, _, true)) => Ok(Phase::Authorized),
+            _ if shared.can_refresh() => postponed_or_refresh(Attempt::default(), shared),
+            Some((_, true, _)) => Ok(Phase::Authorized),
+            _ => {
+                shared.note(Decision::StartedWithoutChallenge);
+                Ok(sign_in(Attempt::default(), shared))
+            }
+        },
+        Need::Refresh => {
+            if shared.can_refresh() {
+                postponed_or_refresh(Attempt::default(), shared)
+            } else {
+                Err(Ignored::NothingToDo)
+            }
+        }
+        Need::TooLarge => {
+            Ok(shared.fail(Failure::new(Code::BadChallenge, Stage::ResourceDiscovery)))
+        }
+        Need::Token {
+            metadata_url,
+            scope,
+        } => {
+            let current =
+                held.is_some_and(|(generation, ..)| trigger.generation == Some(generation));
+            if let Some((_, true, _)) = held
+                && !current
+            {
+                return Err(Ignored::Superseded);
+            }
+            shared.note(Decision::ChallengeRead(401));
+            let mut attempt = match attempt(metadata_url.as_deref(), scope.as_deref(), shared) {
+                Ok(attempt) => attempt,
+                Err(failure) => return Ok(shared.fail(failure)),
+            };
+            match held {
+                // Refused while it should be good: the resource may have moved (PRM-23), so ask it first.
+                Some((_, true, _)) => {
+                    shared.token_refused();
+                    attempt.reason = Reason::TokenRefused;
+                    Ok(sign_in(attempt, shared))
+                }
+                Some(_) if shared.can_refresh() => postponed_or_refresh(attempt, shared),
+                _ => Ok(sign_in(attempt, shared)),
+            }
+        }
+        Need::Scopes {
+            metadata_url,
+            scope,
+        } => {
+            let Some((generation, ..)) = held else {
+                let need = Need::Token {
+                    metadata_url,
+                    scope,
+                };
+                return decide(Trigger { need, ..trigger }, shared);
+            };
+            if trigger.generation != Some(generation) {
+                return Err(Ignored::Superseded);
+            }
+            shared.note(Decision::ChallengeRead(403));
+            match step_up(metadata_url.as_deref(), scope.as_deref(), shared) {
+                Ok(attempt) => Ok(sign_in(attempt, shared)),
+                Err(failure) => Ok(shared.fail(failure)),
+            }
+        }
+    }
+}
+
+/// Begins a sign-in, with discovery where that is needed.
+pub(crate) fn sign_in(attempt: Attempt, shared: &mut Shared) -> Phase {
+    ResourceDiscovery::begin(attempt, shared)
+}
+
+fn refresh(attempt: Attempt, shared: &mut Shared) -> Phase {
+    Refreshing::begin(attempt, shared)
+}
+
+/// Refreshes, unless the server has asked for patience and time is not up.
+fn postponed_or_refresh(attempt: Attempt, shared: &mut Shared) -> Result<Phase, Ignored> {
+    let now = shared.now();
+    let Some(retry_at) = shared.memory.retry_at.filter(|at| *at > now) else {
+        return Ok(refresh(attempt, shared));
+    };
+    if shared.tokens().is_some_and(|tokens| tokens.is_good(now, 0)) {
+        return Err(Ignored::NotDue);
+    }
+    let wait = retry_at.millis_since(now);
+    let failure = Failure::new(Code::RefreshThrottled, Stage::Refresh);
+    Ok(shared.fail(failure.advising(Advice::RetryAfter(wait))))
+}
+
+/// A flow for what a challenge names.
+fn attempt(
+    metadata_url: Option<&str>,
+    scope: Option<&str>,
+    shared: &mut Shared,
+) -> Result<Attempt, Failure> {
+    Ok(Attempt {
+        demanded: demanded(scope)?,
+        metadata_url: metadata_url.and_then(|raw| challenge_url(raw, shared)),
+        ..Attempt::default()
+    })
+}
+
+/// A flow for more scopes than the tokens in use were asked for, within bounds.
+fn step_up(
+    metadata_url: Option<&str>,
+    scope: Option<&str>,
+    shared: &mut Shared,
+) -> Result<Attempt, Failure> {
+    let mut attempt = attempt(metadata_url, scope, shared)?;
+    attempt.reason = Reason::StepUp;
+    if let Some(tokens) = shared.tokens() {
+        attempt.earlier = tokens.requested.clone();
+    }
+    let wanted = match &attempt.demanded {
+        Some(demanded) => attempt.earlier.union(demanded).map_err(too_many)?,
+        None => attempt.earlier.clone(),
+    };
+    let Some(key) = shared.count_step_up(&wanted) else {
+        let failure = Failure::new(Code::StepUpExhausted, Stage::Use);
+        return Err(failure.about(wanted.as_str()));
+    };
+    attempt.step_up = Some(key);
+    Ok(attempt)
+}
+
+/// The scopes of a challenge; an empty list names none.
+fn demanded(scope: Option<&str>) -> Result<Option<ScopeSet>, Failure> {
+    let Some(list) = scope else {
+        return Ok(None);
+    };
+    let set = ScopeSet::parse(list).map_err(too_many)?;
+    Ok((!set.is_empty()).then_some(set))
+}
+
+pub(super) fn too_many(_: crate::scope::TooManyScopes) -> Failure {
+    Failure::new(Code::TooManyScopes, Stage::Authorization)
+}
+
+/// The metadata URL of a challenge, if it may be asked: absolute, and within the URL policy (RFC 9728 §5.1).
+fn challenge_url(raw: &str, shared: &mut Shared) -> Option<HttpUrl> {
+    match HttpUrl::parse(raw, shared.config.reach) {
+        Err(fault) => {
+            shared.note(Decision::MetadataUrlRefused(fault));
+            None
+        }
+        Ok(url) => {
+            let config = &shared.config;
+            if config.deviations().same_origin_metadata && !url.same_origin(&config.server) {
+                shared.note(Decision::MetadataUrlElsewhere);
+                return None;
+            }
+            Some(url)
+        }
+    }
+}
+
+/// After tokens were written that the store would not take at first: back to rest.
+pub(crate) fn unsaved(saving: Box<SavingGrant>, shared: &mut Shared) {
+    shared.memory.unsaved = Some(saving);
+}

@@ -1,0 +1,358 @@
+//! How does the grant come from and go to the store?
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Task;
+use crate::entropy::Entropy;
+use crate::error::{Code, Failure, RecordError, Stage};
+use crate::event::StoreResult;
+use crate::grant::{Change, Grant};
+use crate::limits::MAX_STORE_TRIES;
+use crate::phase::registration::Ready;
+use crate::phase::start::{self, Trigger};
+use crate::phase::{Attempt, BindingRedirect, Phase, SignIn, authorize};
+use crate::shared::{Shared, store_failed};
+use crate::store::StoreOp;
+use crate::trace::Decision;
+use crate::uri::{HttpUrl, Issuer};
+
+/// Reading the stored grant.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Loading {
+    then: AfterLoading,
+}
+
+/// What the reading is for.
+#[derive(Serialize, Deserialize)]
+enum AfterLoading {
+    /// To know where we stand, and what somebody has asked for in the meantime.
+    Start(Option<Box<Trigger>>),
+    /// The refresh token of this generation was refused: perhaps another process has a newer one (REF-06).
+    Refused {
+        issuer: Issuer,
+        generation: u64,
+        /// Whether the tokens are worth nothing any more.
+        drop: bool,
+        attempt: Box<Attempt>,
+    },
+}
+
+/// The action that reads the grant.
+pub(super) fn load(shared: &Shared) -> Task {
+    Task::Store(StoreOp::Load {
+        key: shared.grant_key(),
+    })
+}
+
+/// What a stored grant turned out to be.
+fn loaded(result: StoreResult<'_>, shared: &mut Shared) -> Result<(), Failure> {
+    match result {
+        StoreResult::Loaded(None) => {
+            shared.note(Decision::NothingStored);
+            shared.hold(Grant::empty());
+            Ok(())
+        }
+        StoreResult::Loaded(Some(record)) => {
+            let grant = Grant::from_record(record, &shared.config, &shared.account).map_err(
+                |why: RecordError| {
+                    Failure::new(Code::BadRecord, Stage::Store).about(&why.to_string())
+                },
+            )?;
+            shared.note(Decision::GrantLoaded);
+            shared.hold(grant);
+            Ok(())
+        }
+        StoreResult::Done | StoreResult::Conflict | StoreResult::Failed => Err(store_failed()),
+    }
+}
+
+impl Loading {
+    pub(crate) fn first() -> Self {
+        Self {
+            then: AfterLoading::Start(None),
+        }
+    }
+
+    pub(crate) fn for_trigger(trigger: Box<Trigger>) -> Self {
+        Self {
+            then: AfterLoading::Start(Some(trigger)),
+        }
+    }
+
+    pub(super) fn after_refusal(
+        issuer: Issuer,
+        generation: u64,
+        drop: bool,
+        attempt: Attempt,
+    ) -> Self {
+        let attempt = Box::new(attempt);
+        Self {
+            then: AfterLoading::Refused {
+                issuer,
+                generation,
+                drop,
+                attempt,
+            },
+        }
+    }
+
+    /// Remembers what somebody asks for while the reading goes on; the first wins.
+    pub(crate) fn join(&mut self, trigger: Box<Trigger>) {
+        if let AfterLoading::Start(waiting @ None) = &mut self.then {
+            *waiting = Some(trigger);
+        }
+    }
+
+    pub(super) fn stored(self, result: StoreResult<'_>, shared: &mut Shared) -> Phase {
+        if let Err(failure) = loaded(result, shared) {
+            shared.grant = None;
+            return shared.fail(failure);
+        }
+        match self.then {
+            AfterLoading::Start(None) => at_rest(shared),
+            AfterLoading::Start(Some(trigger)) => {
+                start::decide(*trigger, shared).unwrap_or_else(|_| at_rest(shared))
+            }
+            AfterLoading::Refused {
+                issuer,
+                generation,
+                drop,
+                attempt,
+            } => {
+                let newer = shared
+                    .tokens()
+                    .is_some_and(|tokens| tokens.generation > generation);
+                if newer {
+                    shared.note(Decision::NewerGrantAdopted);
+                    return Phase::Authorized;
+                }
+                if drop && shared.tokens().is_some() {
+                    shared.note(Decision::TokensDropped);
+                    let change = Change::DropTokens(issuer, generation);
+                    return SavingGrant::begin(change, AfterSaving::SignIn(attempt), shared);
+                }
+                start::sign_in(*attempt, shared)
+            }
+        }
+    }
+}
+
+/// At rest, with or without tokens.
+fn at_rest(shared: &Shared) -> Phase {
+    if shared.tokens().is_some() {
+        Phase::Authorized
+    } else {
+        Phase::Idle
+    }
+}
+
+/// Writing a change of the grant. Nothing of it is used before the store has acknowledged it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavingGrant {
+    change: Change,
+    then: AfterSaving,
+    /// The generation that the change was first made on.
+    base: u64,
+    tries: u8,
+}
+
+/// What the writing is for.
+#[derive(Serialize, Deserialize)]
+pub(super) enum AfterSaving {
+    /// The tokens can be used.
+    Rest,
+    /// The client can be used.
+    Authorize(Box<Ready>),
+    /// Another way to get tokens is needed.
+    SignIn(Box<Attempt>),
+    /// Another client is needed.
+    Register(Box<SignIn>),
+    /// That was all that could be done.
+    Fail(Failure),
+}
+
+impl SavingGrant {
+    pub(super) fn begin(change: Change, then: AfterSaving, shared: &Shared) -> Phase {
+        Phase::SavingGrant(Box::new(Self {
+            change,
+            then,
+            base: shared.memory.seen,
+            tries: 0,
+        }))
+    }
+
+    pub(super) fn task(&self, shared: &Shared) -> Task {
+        let Some(grant) = &shared.grant else {
+            return load(shared);
+        };
+        let next = grant.with(&self.change);
+        Task::Store(StoreOp::Save {
+            key: shared.grant_key(),
+            expected: (grant.generation > 0).then_some(grant.generation),
+            generation: next.generation,
+            record: next.to_record(&shared.config, &shared.account),
+            expires_at: None,
+        })
+    }
+
+    pub(super) fn stored(
+        mut self: Box<Self>,
+        result: StoreResult<'_>,
+        shared: &mut Shared,
+        rng: &mut dyn Entropy,
+    ) -> Phase {
+        match (result, shared.grant.take()) {
+            (StoreResult::Done, Some(grant)) => {
+                shared.hold(grant.with(&self.change));
+                self.finish(shared, rng)
+            }
+            (StoreResult::Conflict, Some(_)) if self.tries < MAX_STORE_TRIES => {
+                // Someone wrote first: read, then adopt or try again.
+                shared.note(Decision::StoreConflict);
+                self.tries = self.tries.saturating_add(1);
+                Phase::SavingGrant(self)
+            }
+            (result @ StoreResult::Loaded(_), None) => match loaded(result, shared) {
+                Ok(()) if self.is_outdone(shared) => {
+                    shared.note(Decision::NewerGrantAdopted);
+                    Phase::Authorized
+                }
+                Ok(()) => Phase::SavingGrant(self),
+                Err(failure) => shared.fail(failure),
+            },
+            (StoreResult::Failed, grant) if self.tries < MAX_STORE_TRIES => {
+                shared.grant = grant;
+                self.tries = self.tries.saturating_add(1);
+                Phase::SavingGrant(self)
+            }
+            (_, grant) => {
+                shared.grant = grant;
+                if matches!(self.change, Change::PutTokens(..)) {
+                    // A rotated refresh token exists nowhere else: it is written before anything else happens.
+                    self.tries = 0;
+                    start::unsaved(self, shared);
+                }
+                shared.fail(store_failed())
+            }
+        }
+    }
+
+    /// Whether another process has stored newer tokens in the meantime, which are as good as ours.
+    fn is_outdone(&self, shared: &Shared) -> bool {
+        let now = shared.now();
+        let wants_tokens = matches!(self.then, AfterSaving::Rest | AfterSaving::SignIn(_));
+        wants_tokens
+            && shared
+                .tokens()
+                .is_some_and(|tokens| tokens.generation > self.base && tokens.is_good(now, 0))
+    }
+
+    fn finish(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
+        match self.then {
+            AfterSaving::Rest => {
+                shared.memory.retry_at = None;
+                shared.memory.unknown_refreshes = 0;
+                Phase::Authorized
+            }
+            AfterSaving::Authorize(ready) => authorize::begin(*ready, shared, rng),
+            AfterSaving::SignIn(attempt) => start::sign_in(*attempt, shared),
+            AfterSaving::Register(sign_in) => BindingRedirect::begin(sign_in, shared),
+            AfterSaving::Fail(failure) => shared.fail(failure),
+        }
+    }
+
+    /// Whether the redirect listener is needed once this is done.
+    pub(crate) const fn awaits_redirect(&self) -> bool {
+        matches!(self.then, AfterSaving::Authorize(_))
+    }
+
+    pub(super) fn urls(&self) -> Vec<&HttpUrl> {
+        let mut urls = match &self.then {
+            AfterSaving::Authorize(ready) => ready.sign_in.urls(),
+            AfterSaving::Register(sign_in) => sign_in.urls(),
+            AfterSaving::Rest | AfterSaving::SignIn(_) | AfterSaving::Fail(_) => Vec::new(),
+        };
+        if let Change::PutTokens(issuer, tokens) = &self.change {
+            urls.extend([issuer.url(), &tokens.token_endpoint]);
+        }
+        urls
+    }
+}
+
+/// Forgetting the tokens, and the clients if wished.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SigningOut {
+    forget_client: bool,
+    tries: u8,
+}
+
+impl SigningOut {
+    pub(super) fn begin(forget_client: bool, shared: &mut Shared) -> Phase {
+        match shared.grant.take() {
+            Some(nothing) if nothing.generation == 0 => signed_out(nothing, shared),
+            grant => {
+                shared.grant = grant;
+                Phase::SigningOut(Self {
+                    forget_client,
+                    tries: 0,
+                })
+            }
+        }
+    }
+
+    pub(super) fn task(&self, shared: &Shared) -> Task {
+        let Some(grant) = &shared.grant else {
+            return load(shared);
+        };
+        let key = shared.grant_key();
+        Task::Store(if self.forget_client {
+            StoreOp::Delete {
+                key,
+                expected: grant.generation,
+            }
+        } else {
+            let next = grant.with(&Change::DropAllTokens);
+            StoreOp::Save {
+                key,
+                expected: (grant.generation > 0).then_some(grant.generation),
+                generation: next.generation,
+                record: next.to_record(&shared.config, &shared.account),
+                expires_at: None,
+            }
+        })
+    }
+
+    pub(super) fn stored(mut self, result: StoreResult<'_>, shared: &mut Shared) -> Phase {
+        match (result, shared.grant.take()) {
+            (StoreResult::Done, Some(grant)) => {
+                let next = if self.forget_client {
+                    Grant::empty()
+                } else {
+                    grant.with(&Change::DropAllTokens)
+                };
+                signed_out(next, shared)
+            }
+            (StoreResult::Loaded(None), None) => signed_out(Grant::empty(), shared),
+            (result @ StoreResult::Loaded(_), None) => match loaded(result, shared) {
+                Ok(()) => Phase::SigningOut(self),
+                Err(failure) => shared.fail(failure),
+            },
+            (StoreResult::Conflict | StoreResult::Failed, _) if self.tries < MAX_STORE_TRIES => {
+                self.tries = self.tries.saturating_add(1);
+                Phase::SigningOut(self)
+            }
+            _ => shared.fail(store_failed()),
+        }
+    }
+}
+
+fn signed_out(grant: Grant, shared: &mut Shared) -> Phase {
+    shared.hold(grant);
+    let memory = &mut shared.memory;
+    memory.recovery = Default::default();
+    memory.retry_at = None;
+    memory.unknown_refreshes = 0;
+    memory.unsaved = None;
+    shared.note(Decision::SignedOut);
+    Phase::SignedOut
+}

@@ -1,0 +1,170 @@
+//! What do all phases know?
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Config;
+use crate::error::{Code, Failure};
+use crate::grant::{Grant, Tokens};
+use crate::limits::{MAX_STEP_UPS, STEP_UP_HOLD_MS};
+use crate::phase::{Phase, SavingGrant};
+use crate::scope::ScopeSet;
+use crate::store::StoreKey;
+use crate::time::Timestamp;
+use crate::trace::{Decision, Trace};
+
+/// Sets of scopes whose step-ups are remembered.
+const MAX_STEP_UP_SETS: usize = 16;
+
+/// How old a token is, at most, when its refusal counts as refusal of a new token: two minutes.
+const NEW_TOKEN_MS: u64 = 120_000;
+
+/// Everything that outlives a phase.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) account: Box<str>,
+    /// `None`: not read yet, or no longer known.
+    pub(crate) grant: Option<Grant>,
+    pub(crate) memory: Memory,
+    pub(crate) trace: Trace,
+}
+
+/// The part of [`Shared`] that a snapshot keeps beside the grant.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    /// The latest time that was seen.
+    pub(crate) now: Timestamp,
+    /// The generation of the grant when it was last read or written.
+    pub(crate) seen: u64,
+    /// No refresh before this time.
+    pub(crate) retry_at: Option<Timestamp>,
+    /// Refreshes in a row that may have been acted upon without an answer.
+    pub(crate) unknown_refreshes: u8,
+    /// What was already tried about tokens that the server refuses.
+    pub(crate) recovery: Recovery,
+    step_ups: Vec<StepUps>,
+    /// A digest of the last random bytes, to notice a source that repeats itself.
+    pub(crate) last_draw: u64,
+    /// Tokens that the store would not take: written before anything else.
+    pub(crate) unsaved: Option<Box<SavingGrant>>,
+}
+
+/// After a 401 with a current token: refresh at most once, then authorize at most once, then fail (USE-06).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recovery {
+    pub(crate) refreshed: bool,
+    pub(crate) authorized: bool,
+}
+
+/// How often a set of scopes was asked for because of a 403.
+#[derive(Serialize, Deserialize)]
+struct StepUps {
+    scopes: u64,
+    count: u8,
+    last: Timestamp,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.memory.now
+    }
+
+    pub(crate) fn note(&mut self, decision: Decision) {
+        self.trace.push(self.memory.now, decision);
+    }
+
+    /// Ends the flow.
+    pub(crate) fn fail(&mut self, failure: Failure) -> Phase {
+        self.note(Decision::Failed(failure.code()));
+        Phase::Failed(failure)
+    }
+
+    pub(crate) fn tokens(&self) -> Option<&Tokens> {
+        self.grant.as_ref()?.tokens()
+    }
+
+    pub(crate) fn grant_key(&self) -> StoreKey {
+        StoreKey::grant(&self.account, self.config.server_url())
+    }
+
+    /// Takes a grant that was read from or written to the store.
+    pub(crate) fn hold(&mut self, grant: Grant) {
+        self.memory.seen = grant.generation;
+        self.grant = Some(grant);
+    }
+
+    /// Whether a refresh token is held together with the client that it was issued to.
+    pub(crate) fn can_refresh(&self) -> bool {
+        let Some(entry) = self.grant.as_ref().and_then(Grant::current) else {
+            return false;
+        };
+        entry.tokens.as_ref().is_some_and(|tokens| {
+            tokens.refresh_token.is_some()
+                && Grant::client_of(entry, tokens, &self.config).is_some()
+        })
+    }
+
+    /// Begins the count anew, if the refused token had been good for a while.
+    pub(crate) fn token_refused(&mut self) {
+        self.note(Decision::TokenRefused);
+        let old = self
+            .tokens()
+            .is_some_and(|tokens| self.now().millis_since(tokens.issued_at) > NEW_TOKEN_MS);
+        if old {
+            self.memory.recovery = Recovery::default();
+        }
+    }
+
+    /// Counts a step-up for these scopes; `None` if there were enough (SCP-04).
+    pub(crate) fn count_step_up(&mut self, scopes: &ScopeSet) -> Option<u64> {
+        let key = scopes_key(scopes);
+        let now = self.now();
+        let sets = &mut self.memory.step_ups;
+        sets.retain(|set| now.millis_since(set.last) < STEP_UP_HOLD_MS);
+        let count = match sets.iter_mut().find(|set| set.scopes == key) {
+            Some(set) if set.count >= MAX_STEP_UPS => return None,
+            Some(set) => {
+                set.count = set.count.saturating_add(1);
+                set.last = now;
+                set.count
+            }
+            None => {
+                if sets.len() >= MAX_STEP_UP_SETS {
+                    sets.remove(0);
+                }
+                sets.push(StepUps {
+                    scopes: key,
+                    count: 1,
+                    last: now,
+                });
+                1
+            }
+        };
+        self.note(Decision::StepUp(count.into()));
+        Some(key)
+    }
+
+    /// Remembers that a person refused these scopes: they are not asked again for a while.
+    pub(crate) fn refuse_step_up(&mut self, key: Option<u64>) {
+        let sets = &mut self.memory.step_ups;
+        if let Some(set) = sets.iter_mut().find(|set| Some(set.scopes) == key) {
+            set.count = MAX_STEP_UPS;
+        }
+    }
+}
+
+fn scopes_key(scopes: &ScopeSet) -> u64 {
+    let digest = Sha256::digest(scopes.as_str().as_bytes());
+    let mut first = [0_u8; 8];
+    for (to, from) in first.iter_mut().zip(digest) {
+        *to = from;
+    }
+    u64::from_be_bytes(first)
+}
+
+/// A failure of the host's store.
+pub(crate) fn store_failed() -> Failure {
+    Failure::new(Code::StoreFailed, crate::error::Stage::Store)
+}

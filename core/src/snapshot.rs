@@ -1,0 +1,122 @@
+//! How does a machine get from one process to another?
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::ActionId;
+use crate::config::Config;
+use crate::error::{Code, Failure, RecordError, Stage};
+use crate::grant::Grant;
+use crate::phase::{Pending, Phase};
+use crate::secret::SecretBytes;
+use crate::shared::{Memory, Shared};
+use crate::store::{self, FLOW_FORMAT};
+use crate::trace::Trace;
+
+/// The generation of every snapshot and flow record: each is written once.
+pub(crate) const GENERATION: u64 = 1;
+
+/// What is written; `S` and the others are borrowed on the way out and owned on the way in.
+#[derive(Serialize, Deserialize)]
+struct Body<S, M, G, P> {
+    server_url: S,
+    account: S,
+    last_id: u64,
+    requests: u8,
+    memory: M,
+    /// The grant record, as it would be stored; absent in a flow record, which is of no use to a thief of tokens.
+    #[serde(default = "Option::default")]
+    grant: Option<G>,
+    phase: P,
+}
+
+/// A phase by reference, written as [`Phase`] is.
+#[derive(Serialize)]
+enum PhaseRef<'a> {
+    AwaitingCallback(&'a Pending),
+    Failed(&'a Failure),
+}
+
+/// A machine, put together again.
+pub(crate) struct Resumed {
+    pub(crate) shared: Shared,
+    pub(crate) phase: Phase,
+    pub(crate) last_id: ActionId,
+    pub(crate) requests: u8,
+}
+
+/// Writes a whole machine.
+pub(crate) fn write(
+    shared: &Shared,
+    phase: &Phase,
+    last_id: ActionId,
+    requests: u8,
+) -> SecretBytes {
+    if let Phase::Exchanging(_) = phase {
+        // Whether the code was sent cannot be known later, and it must not be sent twice (TOK-15).
+        let interrupted = Failure::new(Code::OutcomeUnknown, Stage::TokenExchange);
+        let phase = PhaseRef::Failed(&interrupted);
+        return seal(shared, phase, last_id, requests, true);
+    }
+    seal(shared, phase, last_id, requests, true)
+}
+
+/// Writes the flow record of a pending sign-in: the machine as it will be when the user has been sent away.
+pub(crate) fn write_pending(shared: &Shared, pending: &Pending, id: ActionId) -> SecretBytes {
+    seal(shared, PhaseRef::AwaitingCallback(pending), id, 0, false)
+}
+
+fn seal(
+    shared: &Shared,
+    phase: impl Serialize,
+    last_id: ActionId,
+    requests: u8,
+    with_grant: bool,
+) -> SecretBytes {
+    let body = Body {
+        server_url: shared.config.server_url(),
+        account: &*shared.account,
+        last_id: last_id.get(),
+        requests,
+        memory: &shared.memory,
+        grant: shared.grant.as_ref().filter(|_| with_grant),
+        phase,
+    };
+    store::seal(FLOW_FORMAT, GENERATION, &body)
+}
+
+/// Reads a snapshot or flow record; its values are checked like any input (LOG-07).
+pub(crate) fn read(
+    bytes: &[u8],
+    config: Arc<Config>,
+    account: &str,
+) -> Result<Resumed, RecordError> {
+    type Owned = Body<Box<str>, Memory, Grant, Phase>;
+    let (_, body): (u64, Owned) = store::open(FLOW_FORMAT, bytes)?;
+    let ours = *body.server_url == *config.server_url() && *body.account == *account;
+    let reachable = |phase: &Phase| {
+        phase
+            .urls()
+            .into_iter()
+            .all(|url| url.may_be_reached(config.reach))
+    };
+    if !ours || body.last_id == 0 || !reachable(&body.phase) {
+        return Err(RecordError::Foreign);
+    }
+    if let Some(grant) = &body.grant {
+        grant.check(&config)?;
+    }
+    Ok(Resumed {
+        shared: Shared {
+            config,
+            account: account.into(),
+            grant: body.grant,
+            memory: body.memory,
+            trace: Trace::default(),
+        },
+        phase: body.phase,
+        last_id: ActionId(body.last_id),
+        requests: body.requests,
+    })
+}

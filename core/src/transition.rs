@@ -1,0 +1,232 @@
+//! Which event does something in which phase, and where can it lead?
+//!
+//! The table is the whole truth: the gate of [`Machine`](crate::Machine) asks it before any phase sees an event, and the
+//! diagram in the documentation is drawn from it.
+
+/// What the machine is doing, without the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PhaseKind {
+    /// At rest, without tokens and without a wish for any.
+    Idle,
+    /// At rest, with tokens.
+    Authorized,
+    /// At rest, after a sign-out.
+    SignedOut,
+    /// At rest, after a failure.
+    Failed,
+    /// Reading the stored grant.
+    Loading,
+    /// Looking for protected resource metadata.
+    ResourceDiscovery,
+    /// Looking for authorization server metadata.
+    ServerDiscovery,
+    /// Waiting for the redirect listener.
+    BindingRedirect,
+    /// Registering a client.
+    Registering,
+    /// Waiting for a client of the host.
+    AskingClient,
+    /// Writing the pending sign-in.
+    SavingFlow,
+    /// Waiting for the user to come back.
+    AwaitingCallback,
+    /// Removing the pending sign-in, so that nobody else can finish it.
+    TakingFlow,
+    /// Exchanging the code.
+    Exchanging,
+    /// Refreshing the tokens.
+    Refreshing,
+    /// Writing the grant.
+    SavingGrant,
+    /// Forgetting the grant.
+    SigningOut,
+}
+
+/// What happened, without the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[allow(missing_docs)] // The names are those of `Event`, which documents them.
+pub enum EventKind {
+    Connect,
+    Challenge,
+    Reply,
+    Unreachable,
+    RedirectBound,
+    Callback,
+    ClientProvided,
+    Declined,
+    Stored,
+    Refresh,
+    Tick,
+    Cancel,
+    SignOut,
+}
+
+impl PhaseKind {
+    /// Every phase.
+    pub const ALL: &'static [Self] = &[
+        Self::Idle,
+        Self::Authorized,
+        Self::SignedOut,
+        Self::Failed,
+        Self::Loading,
+        Self::ResourceDiscovery,
+        Self::ServerDiscovery,
+        Self::BindingRedirect,
+        Self::Registering,
+        Self::AskingClient,
+        Self::SavingFlow,
+        Self::AwaitingCallback,
+        Self::TakingFlow,
+        Self::Exchanging,
+        Self::Refreshing,
+        Self::SavingGrant,
+        Self::SigningOut,
+    ];
+
+    /// Whether nothing is outstanding.
+    pub const fn is_rest(self) -> bool {
+        matches!(
+            self,
+            Self::Idle | Self::Authorized | Self::SignedOut | Self::Failed
+        )
+    }
+
+    /// A stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "Idle",
+            Self::Authorized => "Authorized",
+            Self::SignedOut => "SignedOut",
+            Self::Failed => "Failed",
+            Self::Loading => "Loading",
+            Self::ResourceDiscovery => "ResourceDiscovery",
+            Self::ServerDiscovery => "ServerDiscovery",
+            Self::BindingRedirect => "BindingRedirect",
+            Self::Registering => "Registering",
+            Self::AskingClient => "AskingClient",
+            Self::SavingFlow => "SavingFlow",
+            Self::AwaitingCallback => "AwaitingCallback",
+            Self::TakingFlow => "TakingFlow",
+            Self::Exchanging => "Exchanging",
+            Self::Refreshing => "Refreshing",
+            Self::SavingGrant => "SavingGrant",
+            Self::SigningOut => "SigningOut",
+        }
+    }
+}
+
+impl EventKind {
+    /// Every event.
+    pub const ALL: &'static [Self] = &[
+        Self::Connect,
+        Self::Challenge,
+        Self::Reply,
+        Self::Unreachable,
+        Self::RedirectBound,
+        Self::Callback,
+        Self::ClientProvided,
+        Self::Declined,
+        Self::Stored,
+        Self::Refresh,
+        Self::Tick,
+        Self::Cancel,
+        Self::SignOut,
+    ];
+
+    /// Whether the event answers an action, and so carries its id.
+    pub const fn is_answer(self) -> bool {
+        matches!(
+            self,
+            Self::Reply
+                | Self::Unreachable
+                | Self::RedirectBound
+                | Self::ClientProvided
+                | Self::Declined
+                | Self::Stored
+        )
+    }
+}
+
+/// The phases that an event can lead to. Empty: the event does nothing in this phase (or, for an answer, is misuse).
+/// A phase may also stay as it is, where the event turns out to concern it not.
+pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind] {
+    use EventKind as E;
+    use PhaseKind::*;
+
+    const AFTER_DISCOVERY: &[PhaseKind] = &[ServerDiscovery, BindingRedirect, Failed];
+    const AFTER_RESOURCE: &[PhaseKind] = &[
+        ResourceDiscovery,
+        ServerDiscovery,
+        Refreshing,
+        BindingRedirect,
+        Failed,
+    ];
+    const FROM_REST: &[PhaseKind] = &[
+        Authorized,
+        Loading,
+        Refreshing,
+        SavingGrant,
+        ResourceDiscovery,
+        BindingRedirect,
+        Failed,
+    ];
+
+    match (phase, event) {
+        (Idle | Authorized | SignedOut | Failed, E::Connect | E::Challenge) => FROM_REST,
+        (Authorized | Failed, E::Refresh) => &[Refreshing, SavingGrant, Failed],
+        (Authorized, E::Tick) => &[Refreshing],
+
+        (Loading, E::Stored) => &[
+            Idle,
+            Authorized,
+            SavingGrant,
+            Refreshing,
+            ResourceDiscovery,
+            BindingRedirect,
+            Failed,
+        ],
+
+        (ResourceDiscovery, E::Reply | E::Unreachable) => AFTER_RESOURCE,
+        (ServerDiscovery, E::Reply | E::Unreachable) => AFTER_DISCOVERY,
+
+        (BindingRedirect, E::RedirectBound) => &[Registering, AskingClient, SavingFlow, Failed],
+        (BindingRedirect, E::Declined) => &[Failed],
+        (Registering, E::Reply) => &[Registering, SavingGrant, AskingClient, Failed],
+        (Registering, E::Unreachable) => &[Failed],
+        (AskingClient, E::ClientProvided) => &[SavingGrant],
+        (AskingClient, E::Declined) => &[Failed],
+
+        (SavingFlow, E::Stored) => &[AwaitingCallback, Failed],
+        (AwaitingCallback, E::Callback | E::Declined | E::Tick | E::Cancel | E::SignOut) => {
+            &[TakingFlow]
+        }
+        (TakingFlow, E::Stored) => &[Exchanging, SigningOut, Failed],
+        (Exchanging, E::Reply | E::Unreachable) => &[Exchanging, SavingGrant, Failed],
+
+        (Refreshing, E::Reply) => &[Refreshing, SavingGrant, Authorized, Loading, Failed],
+        (Refreshing, E::Unreachable) => &[Authorized, Loading, Failed],
+
+        (SavingGrant, E::Stored) => &[
+            SavingGrant,
+            Authorized,
+            SavingFlow,
+            ResourceDiscovery,
+            BindingRedirect,
+            Failed,
+        ],
+
+        (SigningOut, E::Stored) => &[SigningOut, SignedOut, Failed],
+
+        (
+            Loading | ResourceDiscovery | ServerDiscovery | BindingRedirect | Registering
+            | AskingClient | SavingFlow | TakingFlow | Exchanging,
+            E::Cancel,
+        ) => &[Failed],
+        (SigningOut, E::SignOut) => &[],
+        (_, E::SignOut) => &[SigningOut],
+
+        _ => &[],
+    }
+}

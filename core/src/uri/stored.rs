@@ -1,0 +1,36 @@
+//! How do URLs come back out of a stored record?
+//!
+//! Reading one back checks its syntax at the widest reach; whoever reads a record then checks each URL against the reach
+//! of the configuration, with [`HttpUrl::may_be_reached`].
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+use super::{HttpUrl, Issuer, Reach, RedirectUri};
+
+impl HttpUrl {
+    /// Whether a request of this reach may go here.
+    pub(crate) fn may_be_reached(&self, reach: Reach) -> bool {
+        Self::parse(self.as_str(), reach).is_ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for HttpUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<str>::deserialize(deserializer)?;
+        Self::parse(&raw, Reach::Loopback).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Issuer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<str>::deserialize(deserializer)?;
+        Self::parse(&raw, Reach::Loopback).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for RedirectUri {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<str>::deserialize(deserializer)?;
+        Self::parse(&raw, true).map_err(D::Error::custom)
+    }
+}
