@@ -1,0 +1,115 @@
+//! How is a page opened in the user's own browser?
+
+mod command;
+
+use std::time::Duration;
+
+use mcp_oauth_core::{OpenUrl, Refusal};
+use tokio::process::Command;
+
+use super::{AgentFuture, Opened, Redirect, UserAgent, listener};
+use crate::http::Network;
+
+/// The system browser, and a listener on loopback for the way back (RFC 8252).
+///
+/// Tried in order: the commands of the environment variable `BROWSER` (separated by `:`, or `;` on Windows; arguments by
+/// blanks; `%s` stands for the URL, which otherwise comes last), then the platform's own opener. No shell is involved.
+#[derive(Default)]
+pub struct SystemBrowser {
+    keep_port: bool,
+    show: Option<Box<Show>>,
+}
+
+type Show = dyn Fn(&OpenUrl) + Send + Sync;
+
+/// A browser that fails does so at once; one that still runs by then is a browser.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+impl SystemBrowser {
+    /// The browser of this user.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Listens at the port of the redirect URI or not at all, even if that port was chosen by chance in an earlier run and is
+    /// taken now. Right for a client whose redirect URI is registered with a port of its own.
+    #[must_use]
+    pub fn keep_port(mut self) -> Self {
+        self.keep_port = true;
+        self
+    }
+
+    /// What to do where no browser can be opened: show the URL, so that the user may copy it to one. It contains the `state`
+    /// of the sign-in and belongs on the user's screen, not into a log. Without this the flow ends as declined.
+    #[must_use]
+    pub fn show_url(mut self, show: impl Fn(&OpenUrl) + Send + Sync + 'static) -> Self {
+        self.show = Some(Box::new(show));
+        self
+    }
+}
+
+impl UserAgent for SystemBrowser {
+    fn bind<'a>(&'a self, preferred: &'a str) -> AgentFuture<'a, Redirect> {
+        Box::pin(async {
+            let place = listener::Place::read(preferred).ok_or(Refusal::Unable)?;
+            listener::listen(&place)
+                .or_else(|error| match self.keep_port {
+                    true => Err(error),
+                    false => listener::listen(&place.at_any_port()),
+                })
+                .map_err(|_| Refusal::Unable)
+        })
+    }
+
+    fn open<'a>(&'a self, request: &'a OpenUrl, _: &'a Network) -> AgentFuture<'a, Opened> {
+        Box::pin(async {
+            if browse(request.url.expose()).await {
+                return Ok(Opened::Shown);
+            }
+            let show = self.show.as_ref().ok_or(Refusal::Unable)?;
+            show(request);
+            Ok(Opened::Shown)
+        })
+    }
+}
+
+/// Whether a browser took the URL.
+async fn browse(url: &str) -> bool {
+    let chosen = std::env::var("BROWSER").unwrap_or_default();
+    let commands = command::chosen(&chosen, url);
+    for command in commands.into_iter().chain(command::platform(url)) {
+        if start(command).await {
+            return true;
+        }
+    }
+    #[cfg(windows)]
+    {
+        let url = url.to_owned();
+        let opened = tokio::task::spawn_blocking(move || webbrowser::open(&url).is_ok());
+        return opened.await.unwrap_or(false);
+    }
+    #[cfg(not(windows))]
+    false
+}
+
+async fn start(command: command::Line) -> bool {
+    use std::process::Stdio;
+    let started = Command::new(command.program)
+        .args(command.arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = started else {
+        return false;
+    };
+    match tokio::time::timeout(PATIENCE, child.wait()).await {
+        Ok(Ok(status)) => status.success(),
+        Ok(Err(_)) => false,
+        Err(_) => {
+            // Reaped whenever the user closes it.
+            tokio::spawn(async move { child.wait().await });
+            true
+        }
+    }
+}
