@@ -1,9 +1,17 @@
 //! Which behaviour imitates each known class of peculiarity, and what should a good client do?
 //!
-//! Classes that need no server, or that no server can express:
+//! Some classes are imitated by a stand-in, since the servers speak plain HTTP on loopback ports:
 //!
-//! - `proto.400`: a server answers 400 to a revision that it does not know. It is about the MCP
-//!   handshake and not about authorization; `mcp.protocol_versions` bends the revisions.
+//! - `http.scheme` names other hosts with `http`, instead of an `https` server that publishes `http`.
+//! - `issuer.port` and `resource.exact` write the scheme in capitals, instead of an explicit default
+//!   port: another spelling that URL serializers change and that has to be kept.
+//! - `issuer.flip` and `reg.region` move to the second authorization server.
+//!
+//! Some classes are what the default servers do anyway: `redirect.exact`, `redirect.port`,
+//! `refresh.reuse`, `reg.no-null`, `resource.required`. Their rows say what happens in between.
+//!
+//! One class is left out: `proto.400`, a server that answers 400 to a revision that it does not know.
+//! It is about the MCP handshake and not about authorization; `mcp.protocol_versions` bends it.
 
 mod discovery;
 mod grants;
