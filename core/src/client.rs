@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::scope::ScopeSet;
 use crate::secret::{self, Secret};
 use crate::time::Timestamp;
 
@@ -217,12 +218,22 @@ pub(crate) struct Client {
     /// The redirect URI registered, for a dynamic registration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) redirect_uri: Option<Box<str>>,
+    /// The scopes that a dynamic registration named, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scopes: Option<ScopeSet>,
     /// When the secret expires (RFC 7591 §3.2.1); `None` for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) secret_expires_at: Option<Timestamp>,
 }
 
 impl Client {
+    /// Whether the registration covers these scopes: some servers refuse any that it did not name.
+    pub(crate) fn may_ask_for(&self, scopes: &ScopeSet) -> bool {
+        self.scopes
+            .as_ref()
+            .is_none_or(|registered| registered.contains_all(scopes))
+    }
+
     /// Whether the secret has run out, which makes the registration none (RFC 7591 §3.2.1).
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.secret_expires_at.is_some_and(|at| at <= now)

@@ -252,8 +252,9 @@ impl Config {
                 problem: "has dot segments",
             });
         }
-        check_redirect(
-            &settings.redirect_uri,
+        // Port 0 is a wish, not a port: any other one stands for it in comparisons, which leave loopback ports aside.
+        let redirect = redirect_uri(
+            &settings.redirect_uri.replacen(":0/", ":1/", 1),
             "redirect_uri",
             settings.private_scheme_redirect,
         )?;
@@ -263,7 +264,7 @@ impl Config {
             .map(|given| KnownClient::check(given, reach))
             .transpose()?;
         if let Some(document) = &settings.client_document {
-            check_document(document, reach, settings.private_scheme_redirect)?;
+            check_document(document, reach, &redirect, settings.private_scheme_redirect)?;
         }
         for (field, parameters) in [
             ("authorize_parameters", &settings.authorize_parameters),
@@ -344,6 +345,7 @@ impl Config {
                 auth: ClientAuth::choose(secret, known.auth_method, supported),
                 origin: ClientOrigin::Preregistered,
                 redirect_uri: None,
+                scopes: None,
                 secret_expires_at: None,
             }
         })
@@ -357,6 +359,7 @@ impl Config {
             auth: ClientAuth::None,
             origin: ClientOrigin::Document,
             redirect_uri: None,
+            scopes: None,
             secret_expires_at: None,
         })
     }
@@ -429,20 +432,22 @@ fn natural_reach(server_url: &str) -> Reach {
         .unwrap_or(Reach::Loopback)
 }
 
-fn check_redirect(raw: &str, field: &'static str, private_scheme: bool) -> Result<(), ConfigError> {
-    match RedirectUri::parse(raw, private_scheme) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(ConfigError {
-            field,
-            problem: "not https, http on loopback, or an allowed private-use scheme",
-        }),
-    }
+fn redirect_uri(
+    raw: &str,
+    field: &'static str,
+    private_scheme: bool,
+) -> Result<RedirectUri, ConfigError> {
+    RedirectUri::parse(raw, private_scheme).map_err(|_| ConfigError {
+        field,
+        problem: "not https, http on loopback, or an allowed private-use scheme",
+    })
 }
 
-/// REG-03: an https URL with a path, without fragment, userinfo or dot segments.
+/// REG-03: an https URL with a path, without fragment, userinfo or dot segments; REG-06: its redirect URIs are the ones used.
 fn check_document(
     document: &ClientDocument,
     reach: Reach,
+    redirect: &RedirectUri,
     private_scheme: bool,
 ) -> Result<(), ConfigError> {
     let problem = |problem| ConfigError {
@@ -457,11 +462,15 @@ fn check_document(
     if !url.is_https() || matches!(url.path(), "" | "/") || url.path().split('/').any(dotted) {
         return Err(problem("not an https URL with a plain path"));
     }
-    if document.redirect_uris.is_empty() {
-        return Err(problem("lists no redirect URI"));
-    }
     for uri in &document.redirect_uris {
-        check_redirect(uri, "client_document", private_scheme)?;
+        redirect_uri(uri, "client_document", private_scheme)?;
+    }
+    if !document
+        .redirect_uris
+        .iter()
+        .any(|listed| redirect.matches_registered(listed))
+    {
+        return Err(problem("does not list the redirect URI"));
     }
     Ok(())
 }

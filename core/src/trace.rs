@@ -178,6 +178,7 @@ decisions! {
     ClientAsked "client_asked", "MCP client-registration", "asking the host for a client";
     ClientExpired "client_expired", "RFC 7591 §3.2.1", "the registered client's secret has expired: registering anew";
     ClientMoved "client_moved", "RFC 6749 §3.1.2.3", "the redirect URI has changed: registering anew";
+    ClientOutgrown "client_outgrown", "RFC 7591 §2", "the registration does not name all the scopes: registering anew";
     ClientForgotten "client_forgotten", "RFC 6749 §5.2", "the server does not know the registered client any more: registering anew";
     RegistrationAdjusted "registration_adjusted", "RFC 7591 §3.2.2", "the server refused a member of the registration: trying once more without it";
     ClientRegistered "client_registered", "RFC 7591 §3.2.1", "the client is registered";

@@ -54,25 +54,12 @@ impl BindingRedirect {
     }
 
     pub(super) fn task(&self, shared: &Shared) -> Task {
-        let settings = &shared.config.settings;
-        let registered = stored_client(&self.sign_in, shared).and_then(|c| c.redirect_uri.clone());
-        let document = settings.client_document.as_ref();
-        let preferred = match (document, registered) {
-            (Some(document), _) if self.uses_document(shared) => {
-                let configured =
-                    RedirectUri::parse(&settings.redirect_uri, settings.private_scheme_redirect);
-                match configured {
-                    Ok(uri) if shared.config.document_lists(&uri) => uri.as_str().into(),
-                    _ => document
-                        .redirect_uris
-                        .first()
-                        .map_or("", String::as_str)
-                        .into(),
-                }
-            }
-            (_, Some(registered)) => registered,
-            _ => settings.redirect_uri.as_str().into(),
-        };
+        // The one last registered, so that the registration can be used again.
+        let registered = stored_client(&self.sign_in, shared)
+            .filter(|_| !self.uses_document(shared))
+            .and_then(|client| client.redirect_uri.clone());
+        let configured = || shared.config.settings.redirect_uri.as_str().into();
+        let preferred = registered.unwrap_or_else(configured);
         Task::BindRedirect { preferred }
     }
 
@@ -206,6 +193,8 @@ fn reusable(sign_in: &SignIn, redirect_uri: &RedirectUri, shared: &mut Shared) -
         Decision::ClientExpired
     } else if client.redirect_uri.as_deref() != Some(redirect_uri.as_str()) {
         Decision::ClientMoved
+    } else if !client.may_ask_for(&sign_in.scopes) {
+        Decision::ClientOutgrown
     } else {
         Decision::ClientReused
     };
@@ -291,7 +280,10 @@ impl Registering {
         let methods = self.sign_in.server.auth_methods;
         let uri = self.redirect_uri.as_str();
         let client = match client_metadata::registered(response.body, uri, methods) {
-            Ok(client) => client,
+            Ok(client) => Client {
+                scopes: self.wish.scopes(&self.sign_in.scopes).cloned(),
+                ..client
+            },
             Err(client_metadata::Fault::Malformed) => {
                 let why = failure(Code::BadRegistration).with_status(response.status);
                 return shared.fail(why);
@@ -364,6 +356,7 @@ impl AskingClient {
             auth: ClientAuth::choose(given.client_secret, given.auth_method, methods),
             origin: ClientOrigin::Preregistered,
             redirect_uri: Some(self.redirect_uri.as_str().into()),
+            scopes: None,
             secret_expires_at: None,
         };
         keep(self.sign_in, self.redirect_uri, client, shared)

@@ -52,6 +52,11 @@ impl Wish {
         }
     }
 
+    /// The scopes that the registration names: the final set, exactly, or none.
+    pub(crate) fn scopes(self, scopes: &ScopeSet) -> Option<&ScopeSet> {
+        (self.with_scope && !scopes.is_empty()).then_some(scopes)
+    }
+
     /// The body of the request.
     pub(crate) fn body(
         self,
@@ -69,7 +74,7 @@ impl Wish {
             application_type: self
                 .with_application_type
                 .then(|| redirect_uri.application_type()),
-            scope: (self.with_scope && !scopes.is_empty()).then(|| scopes.as_str()),
+            scope: self.scopes(scopes).map(ScopeSet::as_str),
             client_uri: settings.client_uri.as_deref(),
             logo_uri: settings.logo_uri.as_deref(),
             software_id: settings.software_id.as_deref(),
@@ -222,6 +227,7 @@ pub(crate) fn registered(
         auth: ClientAuth::choose(secret, method, supported),
         origin: ClientOrigin::Dynamic,
         redirect_uri: Some(redirect_uri.into()),
+        scopes: None,
         secret_expires_at,
     })
 }

@@ -1,0 +1,424 @@
+//! How is a transcript replayed? See `tests/transcripts/README.md`.
+
+mod render;
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use mcp_oauth_core::*;
+use rand_core::{TryCryptoRng, TryRng};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+const START: u64 = 1_800_000_000_000;
+
+/// The blocks SHA-256(seed ‖ n).
+struct Seeded {
+    seed: String,
+    counter: u64,
+    block: Vec<u8>,
+}
+
+impl Seeded {
+    fn byte(&mut self) -> u8 {
+        if self.block.is_empty() {
+            let mut hash = Sha256::new();
+            hash.update(self.seed.as_bytes());
+            hash.update(self.counter.to_be_bytes());
+            self.counter += 1;
+            self.block = hash.finalize().iter().rev().copied().collect();
+        }
+        self.block.pop().expect("just filled")
+    }
+}
+
+impl TryRng for Seeded {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill_with(|| self.byte());
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Seeded {}
+
+struct Replay {
+    config: Arc<Config>,
+    account: String,
+    machine: Machine,
+    rng: Seeded,
+    now: Timestamp,
+    state: String,
+    saved: HashMap<Slot, SecretBytes>,
+}
+
+/// Replays a transcript; when blessing, returns its text with what the machine did.
+pub(crate) fn replay(text: &str, bless: bool) -> Result<Option<String>, String> {
+    let mut file: Map<String, Value> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    for member in ["proves", "requirements", "settings", "steps"] {
+        if !file.contains_key(member) {
+            return Err(format!("has no {member:?}"));
+        }
+    }
+    let mut settings = file["settings"].clone();
+    let object = settings.as_object_mut().ok_or("settings are no object")?;
+    object.entry("user_agent").or_insert(json!("transcript"));
+    let settings: Settings = serde_json::from_value(settings).map_err(|e| e.to_string())?;
+    let text_of = |name: &str| {
+        file.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned()
+    };
+    let account = text_of("account");
+    let config = match Config::new(settings) {
+        Ok(config) => Arc::new(config),
+        Err(error) => return refused_settings(&mut file, &error, bless),
+    };
+    let mut replay = Replay {
+        machine: Machine::new(config.clone(), &account),
+        config,
+        account,
+        rng: Seeded {
+            seed: text_of("seed"),
+            counter: 0,
+            block: Vec::new(),
+        },
+        now: Timestamp::from_millis(START),
+        state: String::new(),
+        saved: HashMap::new(),
+    };
+    let steps = file["steps"]
+        .as_array()
+        .cloned()
+        .ok_or("steps are no array")?;
+    let mut done = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        let observed = replay
+            .step(step)
+            .map_err(|problem| format!("step {}: {problem}", number + 1))?;
+        if !bless {
+            for member in ["outcome", "trace", "next"] {
+                let (expected, got) = (step.get(member), observed.get(member));
+                if expected != got {
+                    let show = |value: Option<&Value>| {
+                        value.map_or("(nothing)".into(), |value| format!("{value:#}"))
+                    };
+                    return Err(format!(
+                        "step {}: {}\n{member} should be\n{}\nbut is\n{}",
+                        number + 1,
+                        step["event"],
+                        show(expected),
+                        show(got)
+                    ));
+                }
+            }
+        }
+        done.push(Value::Object(observed));
+    }
+    if !bless {
+        return Ok(None);
+    }
+    file["steps"] = Value::Array(done);
+    Ok(Some(render::file(&file)))
+}
+
+/// A transcript about settings that are refused has no steps but `"refused": "…"`.
+fn refused_settings(
+    file: &mut Map<String, Value>,
+    error: &ConfigError,
+    bless: bool,
+) -> Result<Option<String>, String> {
+    let got = json!(error.to_string());
+    if bless && file.contains_key("refused") {
+        file.insert("refused".into(), got);
+        return Ok(Some(render::file(file)));
+    }
+    if file.get("refused") == Some(&got) {
+        Ok(None)
+    } else {
+        Err(format!("the settings are refused: {got}"))
+    }
+}
+
+impl Replay {
+    fn step(&mut self, step: &Value) -> Result<Map<String, Value>, String> {
+        let mut observed = Map::new();
+        for member in ["after", "id", "event"] {
+            if let Some(value) = step.get(member) {
+                observed.insert(member.into(), value.clone());
+            }
+        }
+        if let Some(after) = step.get("after").and_then(Value::as_u64) {
+            self.now = self.now.after(after);
+        }
+        let event = self.with_state(step.get("event").ok_or("has no event")?);
+        if let Some(question) = event.get("request_headers") {
+            let answer = self.request_headers(question);
+            observed.insert("next".into(), answer);
+            return Ok(observed);
+        }
+        if event.get("deadline").is_some() {
+            let deadline = self.machine.deadline().map(Timestamp::as_millis);
+            observed.insert("next".into(), json!(deadline));
+            return Ok(observed);
+        }
+        if event.get("restart").is_some() {
+            self.machine = Machine::new(self.config.clone(), &self.account);
+        } else if event.get("resume").is_some() {
+            let record = self.saved.get(&Slot::Flow).ok_or("no flow was saved")?;
+            self.machine = Machine::resume(self.config.clone(), &self.account, record.expose())
+                .map_err(|error| error.to_string())?;
+        } else if event != "start" {
+            let id = step.get("id").and_then(Value::as_u64);
+            let outcome = self.feed(&event, id)?;
+            observed.insert("outcome".into(), outcome);
+            let trace: Vec<_> = self.machine.take_trace();
+            let names: Vec<_> = trace.iter().map(|entry| entry.decision.name()).collect();
+            if !names.is_empty() {
+                observed.insert("trace".into(), json!(names));
+            }
+        }
+        self.remember();
+        observed.insert("next".into(), render::next(self.machine.next()));
+        self.resume_and_compare()?;
+        Ok(observed)
+    }
+
+    /// Keeps what a later step may refer to.
+    fn remember(&mut self) {
+        match self.machine.next() {
+            Next::Do(Action {
+                task: Task::OpenUrl(open),
+                ..
+            }) => self.state = open.state.expose().to_owned(),
+            Next::Do(Action {
+                task: Task::Store(StoreOp::Save { key, record, .. }),
+                ..
+            }) => {
+                self.saved.insert(key.slot(), record.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Snapshot → resume → the same `next`.
+    fn resume_and_compare(&self) -> Result<(), String> {
+        let snapshot = self.machine.snapshot();
+        let resumed = Machine::resume(self.config.clone(), &self.account, snapshot.expose())
+            .map_err(|error| format!("the snapshot cannot be resumed: {error}"))?;
+        if self.machine.phase() == PhaseKind::Exchanging {
+            return match resumed.next() {
+                Next::Rest(Verdict::Failed(failure)) if failure.code() == Code::OutcomeUnknown => {
+                    Ok(())
+                }
+                other => Err(format!("an exchange was resumed as {other:?}")),
+            };
+        }
+        if resumed.next() != self.machine.next() || resumed.snapshot() != snapshot {
+            return Err(format!(
+                "resumed as {:?} instead of {:?}",
+                resumed.next(),
+                self.machine.next()
+            ));
+        }
+        Ok(())
+    }
+
+    fn request_headers(&self, question: &Value) -> Value {
+        let text = |name: &str| question[name].as_str().unwrap_or("");
+        match self
+            .machine
+            .request_headers(text("method"), text("url"), self.now)
+        {
+            RequestHeaders::Ready(authorization) => json!({"ready": {
+                "authorization": authorization.expose(),
+                "generation": authorization.generation(),
+            }}),
+            RequestHeaders::RefreshDue => json!("refresh_due"),
+            RequestHeaders::Absent => json!("absent"),
+            _ => json!("unknown"),
+        }
+    }
+
+    /// Replaces `{state}` in every string.
+    fn with_state(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(text.replace("{state}", &self.state)),
+            Value::Array(list) => list.iter().map(|item| self.with_state(item)).collect(),
+            Value::Object(map) => map
+                .iter()
+                .map(|(name, item)| (name.clone(), self.with_state(item)))
+                .collect::<Map<_, _>>()
+                .into(),
+            other => other.clone(),
+        }
+    }
+
+    fn feed(&mut self, event: &Value, id: Option<u64>) -> Result<Value, String> {
+        let outstanding = match self.machine.next() {
+            Next::Do(action) => action.id.get(),
+            Next::Rest(_) => 0,
+        };
+        let id = ActionId::from_number(id.unwrap_or(outstanding));
+        if let Some(name) = event.as_str() {
+            return Ok(self.give(match name {
+                "connect" => Event::Connect,
+                "refresh" => Event::Refresh,
+                "tick" => Event::Tick,
+                "cancel" => Event::Cancel,
+                other => return Err(format!("unknown event {other:?}")),
+            }));
+        }
+        let (name, body) = event
+            .as_object()
+            .and_then(|map| map.iter().next())
+            .ok_or("an event is a string or an object of one member")?;
+        let text = |name: &str| body[name].as_str();
+        Ok(match name.as_str() {
+            "sign_out" => self.give(Event::SignOut {
+                forget_client: body["forget_client"].as_bool().unwrap_or(false),
+            }),
+            "challenge" => {
+                let lines: Vec<Vec<u8>> = body["www_authenticate"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|line| line.as_str().unwrap_or("").as_bytes().to_vec())
+                    .collect();
+                let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+                self.give(Event::Challenge(Challenge {
+                    status: body["status"].as_u64().unwrap_or(0) as u16,
+                    www_authenticate: &lines,
+                    generation: body["generation"].as_u64(),
+                }))
+            }
+            "reply" => {
+                let bytes = match body.get("json") {
+                    Some(document) => document.to_string(),
+                    None => text("body").unwrap_or("").to_owned(),
+                };
+                let headers: Vec<(&str, &[u8])> = body["headers"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or("").as_bytes()))
+                    .collect();
+                let response = HttpResponse {
+                    status: body["status"].as_u64().unwrap_or(0) as u16,
+                    headers: &headers,
+                    body: bytes.as_bytes(),
+                };
+                let outcome = self.give(Event::Reply { id, response });
+                self.twice(Event::Reply { id, response })?;
+                outcome
+            }
+            "unreachable" => {
+                let causes = [
+                    Cause::Dns,
+                    Cause::Connect,
+                    Cause::Tls,
+                    Cause::Blocked,
+                    Cause::Timeout,
+                    Cause::Interrupted,
+                    Cause::TooLarge,
+                ];
+                let cause = causes
+                    .into_iter()
+                    .find(|cause| Some(cause.as_str()) == body.as_str())
+                    .ok_or("unknown cause")?;
+                let outcome = self.give(Event::Unreachable { id, cause });
+                self.twice(Event::Unreachable { id, cause })?;
+                outcome
+            }
+            "redirect_bound" => {
+                let uri = body.as_str().unwrap_or("");
+                self.give(Event::RedirectBound { id, uri })
+            }
+            "callback" => self.give(Event::Callback(CallbackText::Query(
+                body.as_str().unwrap_or(""),
+            ))),
+            "callback_url" => self.give(Event::Callback(CallbackText::Url(
+                body.as_str().unwrap_or(""),
+            ))),
+            "client_provided" => self.give(Event::ClientProvided {
+                id,
+                client: ProvidedClient {
+                    client_id: text("client_id").unwrap_or("").into(),
+                    client_secret: text("client_secret").map(Secret::new),
+                    auth_method: text("auth_method").and_then(AuthMethod::from_name),
+                },
+            }),
+            "declined" => self.give(Event::Declined {
+                id,
+                reason: match body.as_str() {
+                    Some("needs_user") => Refusal::NeedsUser,
+                    Some("denied") => Refusal::Denied,
+                    Some("unable") => Refusal::Unable,
+                    other => return Err(format!("unknown refusal {other:?}")),
+                },
+            }),
+            "stored" => {
+                let record = match body.get("saved").and_then(Value::as_str) {
+                    Some("grant") => self.saved.get(&Slot::Grant).map(|r| r.expose().to_vec()),
+                    Some("flow") => self.saved.get(&Slot::Flow).map(|r| r.expose().to_vec()),
+                    _ => body.get("record").map(|record| match record {
+                        Value::String(text) => text.clone().into_bytes(),
+                        other => other.to_string().into_bytes(),
+                    }),
+                };
+                let result = match (body.as_str(), &record) {
+                    (Some("nothing"), _) => StoreResult::Loaded(None),
+                    (Some("done"), _) => StoreResult::Done,
+                    (Some("conflict"), _) => StoreResult::Conflict,
+                    (Some("failed"), _) => StoreResult::Failed,
+                    (None, Some(record)) => StoreResult::Loaded(Some(record)),
+                    other => return Err(format!("unknown store result {other:?}")),
+                };
+                let outcome = self.give(Event::Stored { id, result });
+                self.twice(Event::Stored { id, result })?;
+                outcome
+            }
+            other => return Err(format!("unknown event {other:?}")),
+        })
+    }
+
+    fn give(&mut self, event: Event<'_>) -> Value {
+        let mut context = Context {
+            now: self.now,
+            rng: &mut self.rng,
+        };
+        match self.machine.handle(event, &mut context) {
+            Ok(Outcome::Advanced) => json!("advanced"),
+            Ok(Outcome::Joined) => json!("joined"),
+            Ok(Outcome::Ignored(why)) => json!({ "ignored": render::snake(&format!("{why:?}")) }),
+            Err(misuse) => json!({ "misuse": render::snake(&format!("{misuse:?}")) }),
+        }
+    }
+
+    /// An answer given again changes nothing.
+    fn twice(&mut self, event: Event<'_>) -> Result<(), String> {
+        let before = self.machine.snapshot();
+        let outcome = self.give(event);
+        let harmless = outcome.get("ignored").is_some() || outcome.get("misuse").is_some();
+        if harmless && self.machine.snapshot() == before {
+            Ok(())
+        } else {
+            Err(format!("an answer given twice led to {outcome}"))
+        }
+    }
+}
