@@ -1,4 +1,10 @@
 //! Replays every file of `tests/transcripts`.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
 
 mod transcript;
 

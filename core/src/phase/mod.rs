@@ -1,10 +1,13 @@
 //! What is the machine doing? One struct per phase, with just the data that the phase needs.
 
 mod authorize;
-mod discovery;
 mod http;
+mod probe;
 mod refresh;
 mod registration;
+mod resource;
+mod scopes;
+mod server;
 mod start;
 mod store;
 mod token;
@@ -23,9 +26,10 @@ use crate::wire::resource_metadata::Resource;
 use crate::wire::server_metadata::ServerMetadata;
 
 pub(crate) use authorize::{Pending, Taken, TakingFlow};
-pub(crate) use discovery::{ResourceDiscovery, ServerDiscovery};
 pub(crate) use refresh::Refreshing;
 pub(crate) use registration::{AskingClient, BindingRedirect, Registering};
+pub(crate) use resource::ResourceDiscovery;
+pub(crate) use server::ServerDiscovery;
 pub(crate) use start::{Need, Trigger, refresh_deadline};
 pub(crate) use store::{Loading, SavingGrant, SigningOut};
 pub(crate) use token::Exchanging;
@@ -238,7 +242,9 @@ impl Phase {
     fn cancelled(self, shared: &mut Shared) -> Self {
         let (stage, step_up) = match &self {
             Self::ResourceDiscovery(phase) => (Stage::ResourceDiscovery, phase.attempt.step_up),
-            Self::ServerDiscovery(phase) => (Stage::ServerDiscovery, phase.attempt.step_up),
+            Self::ServerDiscovery(phase) => {
+                (Stage::ServerDiscovery, phase.candidates.attempt.step_up)
+            }
             Self::BindingRedirect(phase) => (Stage::Registration, phase.sign_in.attempt.step_up),
             Self::Registering(phase) => (Stage::Registration, phase.sign_in.attempt.step_up),
             Self::AskingClient(phase) => (Stage::Registration, phase.sign_in.attempt.step_up),

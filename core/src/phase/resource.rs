@@ -1,0 +1,272 @@
+//! Which resource is this, and which authorization servers speak for it? (RFC 9728)
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Purpose, Task};
+use crate::error::{Code, Failure, Stage};
+use crate::input::HttpAnswer;
+use crate::limits::MAX_UNKNOWN_REFRESHES;
+use crate::phase::http;
+use crate::phase::probe::{Probe, Search};
+use crate::phase::server::{Found, no_metadata};
+use crate::phase::{Attempt, Phase, Reason, Refreshing, ServerDiscovery, SignIn};
+use crate::scope::ScopeSet;
+use crate::shared::Shared;
+use crate::trace::{Answer, Decision, Place};
+use crate::uri::HttpUrl;
+use crate::wire::resource_metadata::{self, Resource, ResourceMetadata};
+use crate::wire::server_metadata::ServerMetadata;
+
+/// Looking for protected resource metadata.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ResourceDiscovery {
+    pub(super) attempt: Attempt,
+    pub(super) url: HttpUrl,
+    place: Place,
+    search: Search,
+}
+
+impl ResourceDiscovery {
+    /// Begins, unless the host has configured the endpoints.
+    pub(super) fn begin(attempt: Attempt, shared: &mut Shared) -> Phase {
+        if attempt.reason != Reason::StepUp {
+            shared.memory.recovery.authorized |= attempt.reason == Reason::NoToken;
+        }
+        let config = shared.config.clone();
+        if let Some(known) = &config.preregistered
+            && let Some(endpoints) = &known.endpoints
+        {
+            shared.note(Decision::EndpointsGiven);
+            let resource = match &endpoints.resource {
+                Some(url) => Resource::vouched_for(url, &config),
+                None => Resource::of_server(&config),
+            };
+            let server = ServerMetadata::configured(known, endpoints);
+            if let Some(next) = instead_of_sign_in(&attempt, &[known.issuer.as_str()], shared) {
+                return next(attempt, shared);
+            }
+            return SignIn::begin(attempt, resource, ScopeSet::default(), server, shared);
+        }
+        let (place, url) = match &attempt.metadata_url {
+            Some(url) => (Place::Challenge, url.clone()),
+            None => match place_url(Place::ResourcePath, shared) {
+                Some(url) => (Place::ResourcePath, url),
+                None => return shared.fail(no_metadata()),
+            },
+        };
+        shared.note(Decision::Asking(place));
+        Phase::ResourceDiscovery(Box::new(Self {
+            attempt,
+            url,
+            place,
+            search: Search::default(),
+        }))
+    }
+
+    pub(super) fn task(&self, shared: &Shared) -> Task {
+        http::get(&self.url, Purpose::ResourceMetadata, shared)
+    }
+
+    pub(super) fn answered(
+        mut self: Box<Self>,
+        answer: HttpAnswer<'_>,
+        shared: &mut Shared,
+    ) -> Phase {
+        let status = answer.as_ref().map_or(0, |response| response.status);
+        match self.search.probe(answer, &self.url, shared) {
+            Probe::Moved(url) if !self.search.is_spent() => {
+                self.url = url;
+                Phase::ResourceDiscovery(self)
+            }
+            Probe::Body(body) => match ResourceMetadata::parse(body, &shared.config) {
+                Ok(metadata) => self.accept(metadata, shared),
+                Err(resource_metadata::Fault::NotADocument) => {
+                    shared.note(Decision::NotHere(Answer::Status(status)));
+                    self.next_place(shared)
+                }
+                Err(fault) => {
+                    let failure = refused(fault, shared);
+                    shared.fail(failure)
+                }
+            },
+            Probe::Moved(_) | Probe::NotHere | Probe::CouldNotTell(_) => self.next_place(shared),
+        }
+    }
+
+    fn next_place(mut self: Box<Self>, shared: &mut Shared) -> Phase {
+        let order = [Place::Challenge, Place::ResourcePath, Place::ResourceRoot];
+        let remaining = order
+            .into_iter()
+            .skip_while(|place| *place != self.place)
+            .skip(1);
+        for place in remaining {
+            let Some(url) = place_url(place, shared) else {
+                continue;
+            };
+            // The same document is not asked for twice, by whatever way its URL was found.
+            let asked = self.attempt.metadata_url.as_ref() == Some(&url)
+                || (place == Place::ResourceRoot
+                    && place_url(Place::ResourcePath, shared).as_ref() == Some(&url));
+            if !asked && !self.search.is_spent() {
+                self.place = place;
+                self.url = url;
+                self.search.redirects = 0;
+                shared.note(Decision::Asking(place));
+                return Phase::ResourceDiscovery(self);
+            }
+        }
+        if let Some(wait) = self.search.unclear {
+            let failure = Failure::new(Code::DiscoveryUnavailable, Stage::ResourceDiscovery);
+            return shared.fail(failure.retry_after(Some(wait)));
+        }
+        self.legacy(shared)
+    }
+
+    /// A server from before protected resource metadata: its own origin is the authorization server (2025-03-26).
+    fn legacy(self, shared: &mut Shared) -> Phase {
+        shared.note(Decision::NoResourceMetadata);
+        let origin: Box<str> = shared.config.server.origin().into();
+        let found = Found {
+            resource: Resource::of_server(&shared.config),
+            scopes_supported: ScopeSet::default(),
+            legacy: true,
+        };
+        self.choose_server(vec![origin], found, shared)
+    }
+
+    fn accept(self, metadata: ResourceMetadata, shared: &mut Shared) -> Phase {
+        let by_name = metadata.resource.is_allowed_by_name();
+        shared.note(if by_name {
+            Decision::ResourceAllowed
+        } else {
+            Decision::ResourceAccepted
+        });
+        let found = Found {
+            resource: metadata.resource,
+            scopes_supported: metadata.scopes_supported,
+            legacy: false,
+        };
+        self.choose_server(metadata.authorization_servers, found, shared)
+    }
+
+    /// Puts the authorization servers in the order in which they are tried: the configured one alone, or else the one
+    /// with credentials first (PRM-20).
+    fn choose_server(self, mut servers: Vec<Box<str>>, found: Found, shared: &mut Shared) -> Phase {
+        let config = shared.config.clone();
+        let pinned = config.settings.authorization_server.as_deref();
+        let registered = config
+            .preregistered
+            .as_ref()
+            .map(|known| known.issuer.as_str());
+        let lists =
+            |servers: &[Box<str>], wanted: &str| servers.iter().any(|name| **name == *wanted);
+        for (wanted, code) in [
+            (pinned, Code::IssuerNotListed),
+            (registered, Code::ClientIssuerMismatch),
+        ] {
+            let Some(wanted) = wanted else { continue };
+            if !lists(&servers, wanted) {
+                let named = servers.first().map_or("", |name| &**name);
+                let failure = Failure::new(code, Stage::ResourceDiscovery);
+                return shared.fail(failure.comparing(wanted, named));
+            }
+            shared.note(Decision::ServerPinned);
+            servers = vec![wanted.into()];
+        }
+        let grant = shared.grant.as_ref();
+        let current = grant.and_then(|grant| grant.current());
+        let current_listed = current.is_some_and(|entry| lists(&servers, entry.issuer.as_str()));
+        let moved = current.is_some_and(|entry| entry.tokens.is_some()) && !current_listed;
+        let held = grant.into_iter().flat_map(|grant| grant.entries());
+        let known = held
+            .filter(|entry| entry.holds_something())
+            .find_map(|entry| {
+                servers
+                    .iter()
+                    .position(|name| **name == *entry.issuer.as_str())
+            });
+        if moved {
+            shared.note(Decision::ServerChanged);
+        }
+        if let Some(position) = known {
+            let name = servers.remove(position);
+            servers.insert(0, name);
+            shared.note(Decision::ServerWithCredentials);
+        }
+        let names: Vec<&str> = servers.iter().map(|name| &**name).collect();
+        if let Some(next) = instead_of_sign_in(&self.attempt, &names, shared) {
+            return next(self.attempt, shared);
+        }
+        let mut attempt = self.attempt;
+        if moved {
+            // A new server: what was tried with the old one does not count.
+            shared.memory.recovery = Default::default();
+            attempt.reason = Reason::NoToken;
+        }
+        shared.memory.recovery.authorized = true;
+        ServerDiscovery::begin(attempt, found, servers, self.search.requests, shared)
+    }
+}
+
+type Continuation = fn(Attempt, &mut Shared) -> Phase;
+
+/// Whether something else than a sign-in comes first, now that it is known which servers the resource names: a refresh
+/// of the tokens that one of them issued, or the end, if everything was tried (USE-06).
+fn instead_of_sign_in(
+    attempt: &Attempt,
+    servers: &[&str],
+    shared: &mut Shared,
+) -> Option<Continuation> {
+    if !matches!(attempt.reason, Reason::TokenRefused | Reason::NoToken) {
+        return None;
+    }
+    let first = servers.first()?;
+    let issuer = shared
+        .grant
+        .as_ref()?
+        .entries()
+        .iter()
+        .find(|entry| entry.issuer.as_str() == *first && entry.tokens.is_some())?
+        .issuer
+        .clone();
+    if let Some(grant) = &mut shared.grant {
+        grant.focus(&issuer);
+    }
+    let recovery = shared.memory.recovery;
+    if shared.can_refresh()
+        && !recovery.refreshed
+        && shared.memory.unknown_refreshes < MAX_UNKNOWN_REFRESHES
+    {
+        shared.memory.recovery.refreshed = true;
+        return Some(Refreshing::begin);
+    }
+    if attempt.reason == Reason::TokenRefused && recovery.authorized {
+        return Some(|_, shared| shared.fail(Failure::new(Code::TokenRejected, Stage::Use)));
+    }
+    None
+}
+
+fn place_url(place: Place, shared: &Shared) -> Option<HttpUrl> {
+    let server = &shared.config.server;
+    let url = match place {
+        Place::ResourcePath => server.well_known_inserted(resource_metadata::WELL_KNOWN),
+        Place::ResourceRoot => server.well_known_root(resource_metadata::WELL_KNOWN),
+        _ => return None,
+    };
+    HttpUrl::parse(&url, shared.config.reach).ok()
+}
+
+/// The failure for protected resource metadata that must not be used.
+fn refused(fault: resource_metadata::Fault, shared: &Shared) -> Failure {
+    use resource_metadata::Fault;
+    let failure = |code| Failure::new(code, Stage::ResourceDiscovery);
+    match fault {
+        Fault::NotADocument => failure(Code::BadResourceMetadata),
+        Fault::OtherResource(named) => {
+            failure(Code::ResourceMismatch).comparing(shared.config.server_url(), &named)
+        }
+        Fault::NoAuthorizationServer => failure(Code::NoAuthorizationServer),
+        Fault::TooManyServers => failure(Code::TooManyServers),
+        Fault::TooManyScopes => failure(Code::TooManyScopes),
+    }
+}
