@@ -31,7 +31,7 @@ pub(crate) type HttpAnswer<'a> = Result<HttpResponse<'a>, Cause>;
 
 impl Event<'_> {
     /// The kind, without the data.
-    pub(crate) const fn kind(&self) -> EventKind {
+    pub const fn kind(&self) -> EventKind {
         match self {
             Self::Connect => EventKind::Connect,
             Self::Challenge(_) => EventKind::Challenge,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use mcp_oauth_core::transition::leads_to;
 use mcp_oauth_core::*;
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Map, Value, json};
@@ -402,7 +403,18 @@ impl Replay {
             now: self.now,
             rng: &mut self.rng,
         };
-        match self.machine.handle(event, &mut context) {
+        let (before, kind) = (self.machine.phase(), event.kind());
+        let outcome = self.machine.handle(event, &mut context);
+        let after = self.machine.phase();
+        let allowed = match outcome {
+            Ok(Outcome::Advanced) => leads_to(before, kind).contains(&after),
+            _ => after == before,
+        };
+        assert!(
+            allowed,
+            "{kind:?} led from {before:?} to {after:?} ({outcome:?}): not in the table"
+        );
+        match outcome {
             Ok(Outcome::Advanced) => json!("advanced"),
             Ok(Outcome::Joined) => json!("joined"),
             Ok(Outcome::Ignored(why)) => json!({ "ignored": render::snake(&format!("{why:?}")) }),
