@@ -1,6 +1,7 @@
 //! What does an HTTP answer mean to `rmcp`?
 
 use futures::stream::BoxStream;
+use mcp_oauth_core::wire::text::ServerText;
 use reqwest::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorData, ServerJsonRpcMessage};
@@ -16,9 +17,6 @@ const MAX_JSON_BYTES: usize = 16 << 20;
 
 /// The most bytes of an answer that is an error.
 const MAX_ERROR_BYTES: usize = 64 << 10;
-
-/// How many characters of an answer that makes no sense are quoted in the error.
-const QUOTED_CHARS: usize = 200;
 
 /// The answer to a message.
 pub(super) async fn to_post(
@@ -54,7 +52,11 @@ pub(super) async fn to_post(
                 Ok(answer) => Ok(StreamableHttpPostResponse::Json(answer, session)),
                 Err(_) if !wants_answer => Ok(StreamableHttpPostResponse::Accepted),
                 Err(problem) => Err(StreamableHttpError::UnexpectedServerResponse(
-                    format!("not a JSON-RPC message ({problem}): {}", quoted(&body)).into(),
+                    format!(
+                        "not a JSON-RPC message ({problem}): {}",
+                        ServerText::from_bytes(&body)
+                    )
+                    .into(),
                 )),
             }
         }
@@ -208,14 +210,8 @@ async fn read(mut response: Response, max_size: usize) -> Result<Vec<u8>> {
 }
 
 fn unexpected(status: StatusCode, body: &[u8]) -> String {
-    format!("HTTP {status}: {}", quoted(body))
+    format!("HTTP {status}: {}", ServerText::from_bytes(body))
 }
 
-/// The beginning of a body, without what could move the cursor of a terminal.
-fn quoted(body: &[u8]) -> String {
-    String::from_utf8_lossy(body)
-        .chars()
-        .take(QUOTED_CHARS)
-        .flat_map(char::escape_debug)
-        .collect()
-}
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,9 @@ pub enum RequestError {
     /// The server wants an authorization that could not be had: the error says why, and what to do.
     #[error(transparent)]
     Authorization(Error),
+    /// There is no HTTP client: its certificates or options are of no use.
+    #[error("HTTP could not be set up")]
+    Setup(#[source] Box<dyn StdError + Send + Sync>),
     /// The server could not be reached, or its answer broke off.
     #[error("the MCP server could not be reached")]
     Http(#[source] reqwest::Error),

@@ -85,27 +85,33 @@ pub struct AuthorizedClient {
 }
 
 impl AuthorizedClient {
-    /// A client with an HTTP stack of its own, which uses the system's proxy settings for the MCP server.
+    /// A client that reaches the server as the system says: through its proxies, trusting its certificates.
     ///
     /// # Errors
-    /// TLS could not be set up.
+    /// [`RequestError::Setup`] if the system's certificates cannot be read.
     pub fn new(authorizer: Authorizer) -> std::result::Result<Self, RequestError> {
-        Self::with_http(authorizer, reqwest::Client::builder())
+        Self::with_http(authorizer, |http| http)
     }
 
-    /// A client with the caller's choice of proxies, certificates and time limits. Redirects stay this client's business:
-    /// the builder's rule for them is replaced.
+    /// A client with the caller's choice of proxies, certificates and time limits. Redirects stay this
+    /// client's business: a policy for them has no effect.
     ///
     /// # Errors
-    /// The HTTP stack could not be set up.
+    /// [`RequestError::Setup`] if HTTP cannot be set up that way.
     pub fn with_http(
         authorizer: Authorizer,
-        http: reqwest::ClientBuilder,
+        configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> std::result::Result<Self, RequestError> {
-        let http = http
+        let trust =
+            crate::http::platform_trust().map_err(|error| RequestError::Setup(error.into()))?;
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(trust)
+            .user_agent(concat!("mcp-oauth-host/", env!("CARGO_PKG_VERSION")))
+            .referer(false);
+        let http = configure(http)
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(RequestError::Http)?;
+            .map_err(|error| RequestError::Setup(error.into()))?;
         Ok(Self {
             authorizer,
             http,

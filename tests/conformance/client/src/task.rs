@@ -9,6 +9,9 @@ use serde::Deserialize;
 /// The client ID metadata document that the suite knows of. Nobody fetches it.
 const CLIENT_DOCUMENT: &str = "https://conformance-test.local/client-metadata.json";
 
+/// A redirect URI that it could list: any port of a loopback address stands for all (RFC 8252 §7.3).
+const DOCUMENT_REDIRECT: &str = "http://127.0.0.1/callback";
+
 /// The scenarios about servers of revision 2025-03-26, which may publish no metadata at all.
 const ABOUT_2025_03_26: &str = "auth/2025-03-26-";
 
@@ -49,7 +52,7 @@ impl Task {
             },
             client_document: Some(ClientDocument {
                 url: CLIENT_DOCUMENT.into(),
-                redirect_uris: vec![defaults.redirect_uri.clone()],
+                redirect_uris: vec![DOCUMENT_REDIRECT.into()],
             }),
             deviations: Deviations {
                 default_endpoints: scenario.starts_with(ABOUT_2025_03_26),
