@@ -135,6 +135,25 @@ impl EventKind {
         Self::SignOut,
     ];
 
+    /// A stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "Connect",
+            Self::Challenge => "Challenge",
+            Self::Reply => "Reply",
+            Self::Unreachable => "Unreachable",
+            Self::RedirectBound => "RedirectBound",
+            Self::Callback => "Callback",
+            Self::ClientProvided => "ClientProvided",
+            Self::Declined => "Declined",
+            Self::Stored => "Stored",
+            Self::Refresh => "Refresh",
+            Self::Tick => "Tick",
+            Self::Cancel => "Cancel",
+            Self::SignOut => "SignOut",
+        }
+    }
+
     /// Whether the event answers an action, and so carries its id.
     pub const fn is_answer(self) -> bool {
         matches!(
