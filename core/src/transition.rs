@@ -174,41 +174,45 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
     use EventKind as E;
     use PhaseKind::*;
 
-    const AFTER_DISCOVERY: &[PhaseKind] = &[ServerDiscovery, BindingRedirect, Failed];
-    const AFTER_RESOURCE: &[PhaseKind] = &[
-        ResourceDiscovery,
-        ServerDiscovery,
-        Refreshing,
-        BindingRedirect,
-        Failed,
-    ];
-    const FROM_REST: &[PhaseKind] = &[
-        Authorized,
-        Loading,
-        Refreshing,
-        SavingGrant,
-        ResourceDiscovery,
-        BindingRedirect,
-        Failed,
-    ];
+    // A sign-in begins with discovery, or right after it where endpoints are configured.
+    const FROM_REST: &[PhaseKind] = &[ResourceDiscovery, BindingRedirect, Refreshing, Failed];
 
     match (phase, event) {
-        (Idle | Authorized | SignedOut | Failed, E::Connect | E::Challenge) => FROM_REST,
-        (Authorized | Failed, E::Refresh) => &[Refreshing, SavingGrant, Failed],
+        (Idle | SignedOut, E::Connect | E::Challenge) => FROM_REST,
+        (Authorized, E::Connect | E::Challenge) => &[
+            Authorized,
+            ResourceDiscovery,
+            BindingRedirect,
+            Refreshing,
+            Failed,
+        ],
+        (Authorized, E::Refresh) => &[Refreshing, Failed],
         (Authorized, E::Tick) => &[Refreshing],
+        // After a failure the grant may be unknown, or tokens may wait to be written.
+        (Failed, E::Connect | E::Challenge | E::Refresh) => &[
+            Authorized,
+            Loading,
+            SavingGrant,
+            ResourceDiscovery,
+            BindingRedirect,
+            Refreshing,
+            Failed,
+        ],
 
         (Loading, E::Stored) => &[
             Idle,
             Authorized,
             SavingGrant,
-            Refreshing,
             ResourceDiscovery,
             BindingRedirect,
+            Refreshing,
             Failed,
         ],
 
-        (ResourceDiscovery, E::Reply | E::Unreachable) => AFTER_RESOURCE,
-        (ServerDiscovery, E::Reply | E::Unreachable) => AFTER_DISCOVERY,
+        (ResourceDiscovery, E::Reply) => &[ResourceDiscovery, ServerDiscovery, Refreshing, Failed],
+        (ResourceDiscovery, E::Unreachable) => &[ResourceDiscovery, Failed],
+        (ServerDiscovery, E::Reply) => &[ServerDiscovery, BindingRedirect, Failed],
+        (ServerDiscovery, E::Unreachable) => &[ServerDiscovery, Failed],
 
         (BindingRedirect, E::RedirectBound) => &[Registering, AskingClient, SavingFlow, Failed],
         (BindingRedirect, E::Declined) => &[Failed],
@@ -221,11 +225,12 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         (AwaitingCallback, E::Callback | E::Declined | E::Tick | E::Cancel | E::SignOut) => {
             &[TakingFlow]
         }
-        (TakingFlow, E::Stored) => &[Exchanging, SigningOut, Failed],
-        (Exchanging, E::Reply | E::Unreachable) => &[Exchanging, SavingGrant, Failed],
+        (TakingFlow, E::Stored) => &[Exchanging, SigningOut, SignedOut, Failed],
+        (Exchanging, E::Reply) => &[Exchanging, SavingGrant, Failed],
+        (Exchanging, E::Unreachable) => &[Exchanging, Failed],
 
         (Refreshing, E::Reply) => &[Refreshing, SavingGrant, Authorized, Loading, Failed],
-        (Refreshing, E::Unreachable) => &[Authorized, Loading, Failed],
+        (Refreshing, E::Unreachable) => &[Authorized, Failed],
 
         (SavingGrant, E::Stored) => &[
             SavingGrant,
@@ -244,7 +249,8 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             E::Cancel,
         ) => &[Failed],
         (SigningOut, E::SignOut) => &[],
-        (_, E::SignOut) => &[SigningOut],
+        // Where nothing is stored, nothing has to be removed.
+        (_, E::SignOut) => &[SigningOut, SignedOut],
 
         _ => &[],
     }
