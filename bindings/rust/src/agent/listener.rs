@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use mcp_oauth_core::{HttpUrl, Reach, Secret};
+use mcp_oauth_core::Secret;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -32,31 +32,17 @@ const CONNECTION_TIME: Duration = Duration::from_secs(10);
 const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sign-in</title>\
     <p>You can close this window and go back to the program that opened it.</p></html>\n";
 
-/// A redirect URI that can be listened on: http on loopback.
+/// A redirect URI that can be listened on: http on loopback. Port 0 stands for any free one.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    host: Host,
+    host: &'static str,
     pub(super) port: u16,
-    path: String,
-    query: Option<String>,
+    path_and_query: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Host {
-    V4,
-    V6,
-    Name,
-}
-
-impl Host {
-    fn text(self) -> &'static str {
-        match self {
-            Self::V4 => "127.0.0.1",
-            Self::V6 => "[::1]",
-            Self::Name => "localhost",
-        }
-    }
-}
+const V4: &str = "127.0.0.1";
+const V6: &str = "[::1]";
+const NAME: &str = "localhost";
 
 /// Listening sockets of one port.
 pub(super) struct Sockets(Vec<std::net::TcpListener>);
@@ -64,22 +50,29 @@ pub(super) struct Sockets(Vec<std::net::TcpListener>);
 impl Place {
     /// Reads a redirect URI; `None` for one that nobody can listen on here.
     pub(super) fn read(uri: &str) -> Option<Self> {
-        let url = HttpUrl::parse(uri, Reach::Loopback).ok()?;
-        if url.is_https() {
-            return None;
-        }
-        let host = match url.host() {
-            "127.0.0.1" => Host::V4,
-            "[::1]" => Host::V6,
-            name if name.eq_ignore_ascii_case("localhost") => Host::Name,
-            _ => return None,
+        let rest = uri.strip_prefix("http://")?;
+        let (authority, path_and_query) =
+            rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let host = [V4, V6, NAME]
+            .into_iter()
+            .find(|host| authority.starts_with(host))?;
+        let port = match &authority[host.len()..] {
+            "" => 80,
+            port => port.strip_prefix(':')?.parse().ok()?,
         };
         Some(Self {
             host,
-            port: url.port(),
-            path: url.path().to_owned(),
-            query: url.query().map(str::to_owned),
+            port,
+            path_and_query: path_and_query.to_owned(),
         })
+    }
+
+    /// As a browser asks for it: an empty path is a slash there (RFC 9110 §4.2.3).
+    fn request_path(&self) -> String {
+        match self.path_and_query.split('?').next() {
+            None | Some("") => "/".into(),
+            Some(path) => path.into(),
+        }
     }
 
     /// The same place at any free port.
@@ -91,18 +84,12 @@ impl Place {
     /// Takes the port on loopback, and tells the redirect URI with it.
     pub(super) fn bind(&self) -> io::Result<(Sockets, String)> {
         let sockets = match self.host {
-            Host::V4 => vec![self.listen(Ipv4Addr::LOCALHOST, self.port)?],
-            Host::V6 => vec![self.listen(Ipv6Addr::LOCALHOST, self.port)?],
-            Host::Name => self.bind_both()?,
+            V4 => vec![listen_at(Ipv4Addr::LOCALHOST, self.port)?],
+            V6 => vec![listen_at(Ipv6Addr::LOCALHOST, self.port)?],
+            _ => self.bind_both()?,
         };
-        let port = sockets[0].local_addr()?.port();
-        let query = self.query.as_ref().map(|query| format!("?{query}"));
-        let uri = format!(
-            "http://{}:{port}{}{}",
-            self.host.text(),
-            self.path,
-            query.unwrap_or_default()
-        );
+        let authority = authority(self.host, sockets[0].local_addr()?.port());
+        let uri = format!("http://{authority}{}", self.path_and_query);
         Ok((Sockets(sockets), uri))
     }
 
@@ -111,8 +98,8 @@ impl Place {
         const ATTEMPTS: usize = 8;
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..ATTEMPTS {
-            let v4 = self.listen(Ipv4Addr::LOCALHOST, self.port)?;
-            match self.listen(Ipv6Addr::LOCALHOST, v4.local_addr()?.port()) {
+            let v4 = listen_at(Ipv4Addr::LOCALHOST, self.port)?;
+            match listen_at(Ipv6Addr::LOCALHOST, v4.local_addr()?.port()) {
                 Ok(v6) => return Ok(vec![v4, v6]),
                 Err(error) if error.kind() != io::ErrorKind::AddrInUse => return Ok(vec![v4]),
                 Err(error) => last = error,
@@ -123,16 +110,12 @@ impl Place {
         }
         Err(last)
     }
+}
 
-    fn listen(
-        &self,
-        address: impl Into<std::net::IpAddr>,
-        port: u16,
-    ) -> io::Result<std::net::TcpListener> {
-        let listener = std::net::TcpListener::bind(SocketAddr::new(address.into(), port))?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    }
+fn listen_at(address: impl Into<IpAddr>, port: u16) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind((address.into(), port))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// Listens at the place until the [`Redirect`] is dropped.
@@ -142,10 +125,7 @@ pub(super) fn listen(place: &Place) -> io::Result<Redirect> {
     let (callbacks, received) = mpsc::channel(1);
     let gate = Arc::new(Gate {
         authority: authority(place.host, port),
-        path: match place.path.as_str() {
-            "" => "/".into(),
-            path => path.into(),
-        },
+        path: place.request_path(),
         callbacks,
     });
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -158,10 +138,10 @@ pub(super) fn listen(place: &Place) -> io::Result<Redirect> {
 }
 
 /// As browsers write it: without the port where it is the scheme's own (RFC 9110 §7.2).
-fn authority(host: Host, port: u16) -> String {
+fn authority(host: &str, port: u16) -> String {
     match port {
-        80 => host.text().into(),
-        port => format!("{}:{port}", host.text()),
+        80 => host.into(),
+        port => format!("{host}:{port}"),
     }
 }
 

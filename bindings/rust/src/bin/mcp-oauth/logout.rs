@@ -1,0 +1,39 @@
+//! How are the credentials of a server forgotten?
+
+use std::sync::Arc;
+
+use mcp_oauth_core::{Config, Settings, StoreKey};
+use mcp_oauth_host::{Authorizer, NeedsUser};
+use serde_json::json;
+
+use crate::arguments::Logout;
+use crate::exit::Fault;
+use crate::open;
+use crate::report::Report;
+
+pub(crate) async fn run(logout: Logout, report: &Report) -> Result<(), Fault> {
+    let config = Config::new(Settings {
+        server_url: logout.url.clone(),
+        ..Settings::default()
+    })?;
+    let store = open::store(&logout.keeping).await?;
+    let key = StoreKey::grant(&logout.account, &logout.url);
+    let held = store.load(&key).await?.is_some();
+    if held {
+        let observer = *report;
+        Authorizer::builder(config)
+            .account(&logout.account)
+            .store(store)
+            .user_agent(Arc::new(NeedsUser))
+            .observer(move |entry| observer.decision(entry))
+            .build()?
+            .sign_out(logout.forget_client)
+            .await?;
+    }
+    let text = match held {
+        true => format!("Signed out of {}", logout.url),
+        false => format!("Nothing was kept for {}", logout.url),
+    };
+    report.result(&text, || json!({ "ok": true, "held": held }));
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! How does a command come by its store and its authorizer?
+
+use std::sync::Arc;
+
+use mcp_oauth_core::Config;
+use mcp_oauth_host::store::{self, Store};
+use mcp_oauth_host::{Authorizer, Headless, UserAgent};
+
+use crate::arguments::{Keeping, Server};
+use crate::exit::Fault;
+use crate::person::Announced;
+use crate::report::Report;
+use crate::settings::settings;
+
+/// The store that was chosen.
+pub(crate) async fn store(keeping: &Keeping) -> Result<Arc<dyn Store>, Fault> {
+    Ok(match keeping.store {
+        Some(place) => store::open(place.into()).await?,
+        None => store::default_store().await?,
+    })
+}
+
+/// The authorizer of this server, and its store.
+pub(crate) async fn authorizer(
+    server: &Server,
+    report: &Report,
+) -> Result<(Authorizer, Arc<dyn Store>), Fault> {
+    let report = *report;
+    let (settings, client) = settings(server)?;
+    let config = Config::new(settings)?;
+    let store = store(&server.keeping).await?;
+    let user_agent: Arc<dyn UserAgent> = match server.headless {
+        true => Arc::new(Headless::new()),
+        false => Arc::new(Announced::new(report, server.redirect_uri.is_some())),
+    };
+    let authorizer = Authorizer::builder(config)
+        .account(&server.account)
+        .store(Arc::clone(&store))
+        .user_agent(user_agent)
+        .observer(move |entry| report.decision(entry))
+        .client_source(move |_, _| client.clone())
+        .build()?;
+    Ok((authorizer, store))
+}
+
+/// Does the work, and ends the sign-in in good order when the person presses Ctrl-C meanwhile.
+pub(crate) async fn unless_interrupted<T>(
+    authorizer: &Authorizer,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Ok(()) = tokio::signal::ctrl_c() => authorizer.cancel(),
+        }
+    }
+}
