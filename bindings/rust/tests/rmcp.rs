@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use mcp_oauth_core::{Code, Config, Settings};
@@ -168,6 +169,25 @@ async fn requests_that_are_challenged_together_sign_in_once() {
     assert_eq!(counts.challenges, 2, "both were challenged");
     assert_eq!((counts.registrations, counts.authorizations), (1, 1));
     assert_eq!(bed.breaches(), []);
+}
+
+#[tokio::test]
+async fn a_slow_request_holds_up_no_other() {
+    let bed = Testbed::start(Behaviour::default()).await.unwrap();
+    let plug = plug(&bed);
+    ping(&plug, bed.mcp_url()).await.unwrap();
+    bed.set(|behaviour| {
+        let slow = Fault::Slow {
+            milliseconds: 60_000,
+        };
+        behaviour.fault(Endpoint::Mcp, slow, Some(1));
+    });
+    // One of them is the slow one.
+    tokio::select! {
+        answer = ping(&plug, bed.mcp_url()) => answer.unwrap(),
+        answer = ping(&plug, bed.mcp_url()) => answer.unwrap(),
+        () = tokio::time::sleep(Duration::from_secs(10)) => panic!("both wait"),
+    };
 }
 
 #[tokio::test]

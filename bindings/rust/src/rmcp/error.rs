@@ -16,11 +16,11 @@ pub enum RequestError {
     #[error(transparent)]
     Authorization(Error),
     /// There is no HTTP client: its certificates or options are of no use.
-    #[error("HTTP could not be set up")]
-    Setup(#[source] Box<dyn StdError + Send + Sync>),
+    #[error("HTTP could not be set up: {}", root(.0.as_ref()))]
+    Setup(Box<dyn StdError + Send + Sync>),
     /// The server could not be reached, or its answer broke off.
-    #[error("the MCP server could not be reached")]
-    Http(#[source] reqwest::Error),
+    #[error("the MCP server could not be reached: {}", root(.0))]
+    Http(reqwest::Error),
     /// This part of the request cannot be put into HTTP.
     #[error("the {0} cannot be put into an HTTP request")]
     Unsendable(&'static str),
@@ -33,6 +33,11 @@ pub enum RequestError {
     /// The server refuses the request however often it is repeated with the authorization that it asked for.
     #[error("the MCP server keeps refusing the request")]
     StillRefused,
+}
+
+/// What lies at the bottom of an error. Said with the error itself, since `rmcp` drops the sources of what it wraps.
+fn root<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    error.source().map_or(error, root)
 }
 
 impl From<reqwest::Error> for RequestError {

@@ -93,8 +93,8 @@ impl AuthorizedClient {
         Self::with_http(authorizer, |http| http)
     }
 
-    /// A client with the caller's choice of proxies, certificates and time limits. Redirects stay this
-    /// client's business: a policy for them has no effect.
+    /// A client with the caller's choice of proxies and time limits, or of certificates (as a `rustls` configuration, by
+    /// `tls_backend_preconfigured`). Redirects stay this client's business: a policy for them has no effect.
     ///
     /// # Errors
     /// [`RequestError::Setup`] if HTTP cannot be set up that way.

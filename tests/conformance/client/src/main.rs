@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("failed: {error}");
             ExitCode::FAILURE
         }
     }
@@ -73,5 +73,5 @@ fn explained(error: &mcp_oauth_host::Error) -> String {
         .failure()
         .map_or("interrupted", |failure| failure.code().as_str());
     let advice = error.advice().as_str();
-    format!("failed: {code}, advice: {advice}: {error}")
+    format!("{code}, advice: {advice}: {error}")
 }
