@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::DEFAULT_RETRY_MS;
-use crate::event::HttpResponse;
+use crate::event::{Cause, HttpResponse};
 use crate::input::HttpAnswer;
 use crate::limits::{MAX_DISCOVERY_REQUESTS, MAX_REDIRECTS};
 use crate::phase::http::{self, Trouble};
@@ -47,6 +47,11 @@ impl Search {
     ) -> Probe<'a> {
         self.requests = self.requests.saturating_add(1);
         let probe = match answer {
+            // What does not fit is no usable document, today and tomorrow.
+            Err(Cause::TooLarge) => {
+                shared.note(Decision::NotHere(Answer::None(Cause::TooLarge)));
+                Probe::NotHere
+            }
             Err(cause) => {
                 shared.note(Decision::CouldNotTell(Answer::None(cause)));
                 Probe::CouldNotTell(None)
@@ -67,33 +72,42 @@ impl Search {
         shared: &mut Shared,
     ) -> Probe<'a> {
         let answer = Answer::Status(response.status);
-        match (response.status, Trouble::of(response.status)) {
-            (200, _) => Probe::Body(response.body),
-            (_, Some(Trouble::Redirect)) => {
-                let location = response.header("location").unwrap_or_default();
-                match url.resolve_redirect(location, shared.config.reach) {
-                    Ok(next) if self.redirects < MAX_REDIRECTS => {
-                        self.redirects = self.redirects.saturating_add(1);
-                        shared.note(Decision::RedirectFollowed);
-                        Probe::Moved(next)
-                    }
-                    Ok(_) => {
-                        shared.note(Decision::CouldNotTell(answer));
-                        Probe::CouldNotTell(None)
-                    }
-                    Err(fault) => {
-                        shared.note(Decision::RedirectRefused(fault));
-                        Probe::CouldNotTell(None)
-                    }
-                }
-            }
-            (_, Some(Trouble::Throttled | Trouble::Unavailable)) => {
+        let location = response.header("location");
+        match (response.status, location, Trouble::of(response.status)) {
+            (200, ..) => Probe::Body(response.body),
+            (300..=399, Some(location), _) => self.redirected(location, answer, url, shared),
+            (_, _, Some(Trouble::Throttled | Trouble::Unavailable)) => {
                 shared.note(Decision::CouldNotTell(answer));
                 Probe::CouldNotTell(http::retry_after(&response))
             }
             _ => {
                 shared.note(Decision::NotHere(answer));
                 Probe::NotHere
+            }
+        }
+    }
+
+    /// A redirect is followed within the origin only (MCP security best practices, SSRF).
+    fn redirected<'a>(
+        &mut self,
+        location: &str,
+        answer: Answer,
+        url: &HttpUrl,
+        shared: &mut Shared,
+    ) -> Probe<'a> {
+        match url.resolve_redirect(location, shared.config.reach) {
+            Ok(next) if self.redirects < MAX_REDIRECTS => {
+                self.redirects = self.redirects.saturating_add(1);
+                shared.note(Decision::RedirectFollowed);
+                Probe::Moved(next)
+            }
+            Ok(_) => {
+                shared.note(Decision::CouldNotTell(answer));
+                Probe::CouldNotTell(None)
+            }
+            Err(fault) => {
+                shared.note(Decision::RedirectRefused(fault));
+                Probe::CouldNotTell(None)
             }
         }
     }

@@ -54,13 +54,22 @@ impl BindingRedirect {
     }
 
     pub(super) fn task(&self, shared: &Shared) -> Task {
-        // The one last registered, so that the registration can be used again.
+        // The one last registered, so that the registration can be used again; unless the configuration, or the client
+        // that it names, wants another one.
+        let server = &self.sign_in.server;
+        let configured = shared.config.settings.redirect_uri.as_str();
+        let fixed = self.uses_document(shared)
+            || shared
+                .config
+                .client_for(&server.issuer, server.auth_methods)
+                .is_some();
         let registered = stored_client(&self.sign_in, shared)
-            .filter(|_| !self.uses_document(shared))
-            .and_then(|client| client.redirect_uri.clone());
-        let configured = || shared.config.settings.redirect_uri.as_str().into();
-        let preferred = registered.unwrap_or_else(configured);
-        Task::BindRedirect { preferred }
+            .filter(|_| !fixed)
+            .and_then(|client| client.redirect_uri.as_deref())
+            .filter(|uri| RedirectUri::parse(uri, true).is_ok_and(|uri| uri.fulfils(configured)));
+        Task::BindRedirect {
+            preferred: registered.unwrap_or(configured).into(),
+        }
     }
 
     /// The redirect URI is known: settles the client, in the order of the specification (REG-01).
@@ -91,19 +100,16 @@ impl BindingRedirect {
             };
             return authorize::begin(ready, shared, rng);
         }
-        if may_register(&sign_in, shared) {
-            return match sign_in.server.auth_methods.to_register() {
-                Some(method) => {
-                    shared.note(Decision::ClientRegistering);
-                    Phase::Registering(Box::new(Registering {
-                        sign_in,
-                        redirect_uri,
-                        wish: Wish::new(method),
-                        adjusted: false,
-                    }))
-                }
-                None => shared.fail(no_common_method()),
-            };
+        if may_register(&sign_in, shared)
+            && let Some(method) = sign_in.server.auth_methods.to_register()
+        {
+            shared.note(Decision::ClientRegistering);
+            return Phase::Registering(Box::new(Registering {
+                sign_in,
+                redirect_uri,
+                wish: Wish::new(method),
+                adjusted: false,
+            }));
         }
         ask(sign_in, redirect_uri, shared)
     }
@@ -142,14 +148,13 @@ fn check(sign_in: &SignIn, shared: &Shared) -> Result<(), Failure> {
             .and_then(|known| known.auth_method);
         let public = client.auth == ClientAuth::None;
         let listed = |method| !methods.listed || methods.contains(method);
-        let possible = if public {
-            listed(AuthMethod::None)
-        } else {
-            // A method that the host names is its own responsibility.
-            named.is_some()
-                || listed(AuthMethod::ClientSecretBasic)
-                || listed(AuthMethod::ClientSecretPost)
-        };
+        // A method that the host names is its own responsibility: servers do not list all that they accept.
+        let possible = named.is_some()
+            || if public {
+                listed(AuthMethod::None)
+            } else {
+                listed(AuthMethod::ClientSecretBasic) || listed(AuthMethod::ClientSecretPost)
+            };
         return if possible {
             Ok(())
         } else {
@@ -159,12 +164,12 @@ fn check(sign_in: &SignIn, shared: &Shared) -> Result<(), Failure> {
     let has_client = (server.supports_client_documents
         && config.settings.client_document.is_some())
         || stored_client(sign_in, shared).is_some()
-        || may_register(sign_in, shared)
         || config.settings.ask_for_client;
-    if has_client {
-        Ok(())
-    } else {
-        Err(no_client_at_all(sign_in))
+    match methods.to_register() {
+        _ if has_client => Ok(()),
+        Some(_) if may_register(sign_in, shared) => Ok(()),
+        None if may_register(sign_in, shared) => Err(no_common_method()),
+        _ => Err(no_client_at_all(sign_in)),
     }
 }
 
@@ -180,10 +185,11 @@ fn may_register(sign_in: &SignIn, shared: &Shared) -> bool {
     shared.config.settings.dynamic_registration && sign_in.server.registration_endpoint.is_some()
 }
 
-/// The client stored for this very issuer (REG-07).
+/// The client stored for this very issuer (REG-07). A stored secret never goes to an endpoint that was guessed (ASM-21).
 fn stored_client<'a>(sign_in: &SignIn, shared: &'a Shared) -> Option<&'a Client> {
     let grant = shared.grant.as_ref()?;
-    grant.of(&sign_in.server.issuer)?.client.as_ref()
+    let client = grant.of(&sign_in.server.issuer)?.client.as_ref()?;
+    (!sign_in.server.relaxed.guessed || client.auth == ClientAuth::None).then_some(client)
 }
 
 /// The stored client, if its secret is alive and its redirect URI is the one in use (REG-19, REG-22).
@@ -263,7 +269,7 @@ impl Registering {
                 shared.fail(failure(Code::UnexpectedRedirect).with_status(response.status))
             }
             Some(Trouble::Throttled | Trouble::Unavailable) => {
-                let refusal = Refusal::parse(response.body);
+                let refusal = Refusal::parse_whole(response.body);
                 shared.fail(
                     failure(Code::RegistrationUnavailable)
                         .with_status(response.status)
@@ -278,10 +284,12 @@ impl Registering {
     fn registered(self, response: &HttpResponse<'_>, shared: &mut Shared) -> Phase {
         let failure = |code| Failure::new(code, Stage::Registration);
         let methods = self.sign_in.server.auth_methods;
-        let uri = self.redirect_uri.as_str();
+        let uri = &self.redirect_uri;
         let client = match client_metadata::registered(response.body, uri, methods) {
             Ok(client) => Client {
-                scopes: self.wish.scopes(&self.sign_in.scopes).cloned(),
+                // With none to name, the server gave the client some of its own choice; it has to be asked again for
+                // others. Where it would not have them named, it decides at each sign-in.
+                scopes: self.wish.with_scope.then(|| self.sign_in.scopes.clone()),
                 ..client
             },
             Err(client_metadata::Fault::Malformed) => {
@@ -289,7 +297,7 @@ impl Registering {
                 return shared.fail(why);
             }
             Err(client_metadata::Fault::RedirectDropped) => {
-                return shared.fail(failure(Code::RedirectNotRegistered).about(uri));
+                return shared.fail(failure(Code::RedirectNotRegistered).about(uri.as_str()));
             }
             Err(client_metadata::Fault::Method(name)) => {
                 return shared.fail(failure(Code::NoCommonAuthMethod).about(name.as_str()));
@@ -299,20 +307,22 @@ impl Registering {
         keep(self.sign_in, self.redirect_uri, client, shared)
     }
 
-    /// A refusal is retried once, adjusted, where the answer says how (REG-15); a protected endpoint leads to the host.
+    /// A refusal is retried once, adjusted, where the answer says how (REG-15); an endpoint that is protected, or not
+    /// there, leads to the host.
     fn refused(mut self: Box<Self>, response: &HttpResponse<'_>, shared: &mut Shared) -> Phase {
-        let refusal = Refusal::parse(response.body);
+        let refusal = Refusal::parse_whole(response.body);
+        let sign_in = &self.sign_in;
+        let methods = sign_in.server.auth_methods;
         if !self.adjusted
-            && let Some(wish) = self
-                .wish
-                .adjusted(&refusal, self.sign_in.server.auth_methods)
+            && let Some(wish) = self.wish.adjusted(&refusal, methods, &sign_in.scopes)
         {
             shared.note(Decision::RegistrationAdjusted);
             self.wish = wish;
             self.adjusted = true;
             return Phase::Registering(self);
         }
-        if matches!(response.status, 401 | 403) && shared.config.settings.ask_for_client {
+        let closed = matches!(response.status, 401 | 403 | 404 | 405 | 410);
+        if closed && shared.config.settings.ask_for_client {
             return ask(self.sign_in, self.redirect_uri, shared);
         }
         shared.fail(

@@ -13,7 +13,7 @@ use crate::phase::{Attempt, Phase, Reason, Refreshing, ServerDiscovery, SignIn};
 use crate::scope::ScopeSet;
 use crate::shared::Shared;
 use crate::trace::{Answer, Decision, Place};
-use crate::uri::HttpUrl;
+use crate::uri::{HttpUrl, Issuer};
 use crate::wire::resource_metadata::{self, Resource, ResourceMetadata};
 use crate::wire::server_metadata::ServerMetadata;
 
@@ -24,14 +24,13 @@ pub(crate) struct ResourceDiscovery {
     pub(super) url: HttpUrl,
     place: Place,
     search: Search,
+    /// Whether a document was met that names a resource and cannot be read: then there is metadata, and no legacy server.
+    malformed: bool,
 }
 
 impl ResourceDiscovery {
     /// Begins, unless the host has configured the endpoints.
     pub(super) fn begin(attempt: Attempt, shared: &mut Shared) -> Phase {
-        if attempt.reason != Reason::StepUp {
-            shared.memory.recovery.authorized |= attempt.reason == Reason::NoToken;
-        }
         let config = shared.config.clone();
         if let Some(known) = &config.preregistered
             && let Some(endpoints) = &known.endpoints
@@ -45,7 +44,12 @@ impl ResourceDiscovery {
             if let Some(next) = instead_of_sign_in(&attempt, &[known.issuer.as_str()], shared) {
                 return next(attempt, shared);
             }
-            return SignIn::begin(attempt, resource, ScopeSet::default(), server, shared);
+            shared.memory.recovery.authorized = true;
+            if let Some(grant) = &mut shared.grant {
+                grant.focus(&known.issuer);
+            }
+            let none_listed = Some(ScopeSet::default());
+            return SignIn::begin(attempt, resource, none_listed, server, shared);
         }
         let (place, url) = match &attempt.metadata_url {
             Some(url) => (Place::Challenge, url.clone()),
@@ -60,6 +64,7 @@ impl ResourceDiscovery {
             url,
             place,
             search: Search::default(),
+            malformed: false,
         }))
     }
 
@@ -80,7 +85,11 @@ impl ResourceDiscovery {
             }
             Probe::Body(body) => match ResourceMetadata::parse(body, &shared.config) {
                 Ok(metadata) => self.accept(metadata, shared),
-                Err(resource_metadata::Fault::NotADocument) => {
+                Err(
+                    fault @ (resource_metadata::Fault::NotADocument
+                    | resource_metadata::Fault::Malformed),
+                ) => {
+                    self.malformed |= fault == resource_metadata::Fault::Malformed;
                     shared.note(Decision::NotHere(Answer::Status(status)));
                     self.next_place(shared)
                 }
@@ -119,19 +128,31 @@ impl ResourceDiscovery {
             let failure = Failure::new(Code::DiscoveryUnavailable, Stage::ResourceDiscovery);
             return shared.fail(failure.retry_after(Some(wait)));
         }
-        self.legacy(shared)
+        if self.malformed {
+            let failure = refused(resource_metadata::Fault::Malformed, shared);
+            return shared.fail(failure);
+        }
+        self.without_metadata(shared)
     }
 
-    /// A server from before protected resource metadata: its own origin is the authorization server (2025-03-26).
-    fn legacy(self, shared: &mut Shared) -> Phase {
-        shared.note(Decision::NoResourceMetadata);
-        let origin: Box<str> = shared.config.server.origin().into();
+    /// No metadata of the resource: the configured authorization server (PRM-19), or else, for a server from before such
+    /// metadata, its own origin (2025-03-26).
+    fn without_metadata(self, shared: &mut Shared) -> Phase {
+        let config = shared.config.clone();
+        let pinned = config.settings.authorization_server.as_deref();
+        let registered = || Some(config.preregistered.as_ref()?.issuer.as_str());
+        let configured = pinned.or_else(registered);
+        let origin = config.server.origin();
         let found = Found {
-            resource: Resource::of_server(&shared.config),
-            scopes_supported: ScopeSet::default(),
-            legacy: true,
+            resource: Resource::of_server(&config),
+            scopes_supported: Some(ScopeSet::default()),
+            legacy: configured.is_none_or(|issuer| issuer == origin),
         };
-        self.choose_server(vec![origin], found, shared)
+        if found.legacy {
+            shared.note(Decision::NoResourceMetadata);
+        }
+        let issuer = configured.unwrap_or(&origin).into();
+        self.choose_server(vec![issuer], found, shared)
     }
 
     fn accept(self, metadata: ResourceMetadata, shared: &mut Shared) -> Phase {
@@ -192,6 +213,13 @@ impl ResourceDiscovery {
             let name = servers.remove(position);
             servers.insert(0, name);
             shared.note(Decision::ServerWithCredentials);
+        }
+        let named = servers
+            .iter()
+            .find_map(|name| Issuer::parse(name, config.reach).ok());
+        if moved && let (Some(grant), Some(issuer)) = (&mut shared.grant, named) {
+            // The old server's tokens are not used from now on, whether or not this sign-in succeeds (USE-07).
+            grant.focus(&issuer);
         }
         let names: Vec<&str> = servers.iter().map(|name| &**name).collect();
         if let Some(next) = instead_of_sign_in(&self.attempt, &names, shared) {
@@ -261,12 +289,11 @@ fn refused(fault: resource_metadata::Fault, shared: &Shared) -> Failure {
     use resource_metadata::Fault;
     let failure = |code| Failure::new(code, Stage::ResourceDiscovery);
     match fault {
-        Fault::NotADocument => failure(Code::BadResourceMetadata),
+        Fault::NotADocument | Fault::Malformed => failure(Code::BadResourceMetadata),
         Fault::OtherResource(named) => {
             failure(Code::ResourceMismatch).comparing(shared.config.server_url(), &named)
         }
         Fault::NoAuthorizationServer => failure(Code::NoAuthorizationServer),
         Fault::TooManyServers => failure(Code::TooManyServers),
-        Fault::TooManyScopes => failure(Code::TooManyScopes),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Failure;
 use crate::phase::{Attempt, BindingRedirect, Phase, Reason, SignIn, start};
-use crate::scope::ScopeSet;
+use crate::scope::{ScopeSet, TooManyScopes};
 use crate::shared::Shared;
 use crate::trace::Decision;
 use crate::wire::resource_metadata::Resource;
@@ -13,7 +13,7 @@ impl SignIn {
     pub(super) fn begin(
         attempt: Attempt,
         resource: Resource,
-        scopes_supported: ScopeSet,
+        scopes_supported: Option<ScopeSet>,
         server: ServerMetadata,
         shared: &mut Shared,
     ) -> Phase {
@@ -33,10 +33,11 @@ impl SignIn {
 }
 
 /// The scope selection of the specification: what the challenge names, else what the resource lists, else none; for a
-/// step-up, what was asked before and what is demanded now; and `offline_access` where it is wanted and listed.
+/// step-up, what was asked before and what is demanded now; and `offline_access` where it is wanted and listed. What the
+/// resource lists beyond the bound matters only where it is what is asked for.
 fn select_scopes(
     attempt: &Attempt,
-    scopes_supported: ScopeSet,
+    scopes_supported: Option<ScopeSet>,
     server: &ServerMetadata,
     shared: &mut Shared,
 ) -> Result<ScopeSet, Failure> {
@@ -57,13 +58,14 @@ fn select_scopes(
             shared.note(Decision::ScopesFromChallenge);
             demanded.clone()
         }
-        None if scopes_supported.is_empty() => {
-            shared.note(Decision::ScopesOmitted);
-            scopes_supported
-        }
         None => {
-            shared.note(Decision::ScopesFromResource);
-            scopes_supported
+            let listed = scopes_supported.ok_or_else(|| start::too_many(TooManyScopes))?;
+            shared.note(if listed.is_empty() {
+                Decision::ScopesOmitted
+            } else {
+                Decision::ScopesFromResource
+            });
+            listed
         }
     };
     // Alone it would turn a server's default scopes into none.

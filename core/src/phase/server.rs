@@ -19,8 +19,9 @@ use crate::wire::server_metadata::{self, ServerMetadata};
 #[derive(Serialize, Deserialize)]
 pub(super) struct Found {
     pub(super) resource: Resource,
-    pub(super) scopes_supported: ScopeSet,
-    /// Whether the server publishes no metadata of its own.
+    /// `None`: more than are accepted.
+    pub(super) scopes_supported: Option<ScopeSet>,
+    /// Whether the server publishes no metadata of its own, so that its origin is taken for the issuer.
     pub(super) legacy: bool,
 }
 
@@ -45,8 +46,8 @@ pub(super) struct Candidates {
     /// How many were tried.
     position: u16,
     search: Search,
-    /// What was wrong with the first server: what is told if none is left.
-    first_failure: Option<Failure>,
+    /// What is told if no server is left: what was wrong with the first one, unless one could not be told.
+    failure: Option<Failure>,
 }
 
 impl Candidates {
@@ -80,13 +81,18 @@ impl Candidates {
                 }
             }
         }
-        let failure = self.first_failure.unwrap_or_else(no_metadata);
+        let failure = self.failure.unwrap_or_else(no_metadata);
         shared.fail(failure)
     }
 
     fn skip(&mut self, failure: Failure, shared: &mut Shared) {
         shared.note(Decision::ServerSkipped(failure.code()));
-        self.first_failure.get_or_insert(failure);
+        let passing = failure.code() == Code::DiscoveryUnavailable;
+        match &self.failure {
+            Some(known) if !passing || known.code() == failure.code() => {}
+            // What may pass is worth another try, whatever is wrong with the other servers (PRM-18).
+            _ => self.failure = Some(failure),
+        }
     }
 
     /// The server is found.
@@ -122,7 +128,7 @@ impl ServerDiscovery {
                 requests,
                 ..Search::default()
             },
-            first_failure: None,
+            failure: None,
         };
         candidates.next(shared)
     }
@@ -180,30 +186,26 @@ impl ServerDiscovery {
 
     /// No usable metadata of this server: the next one, the default endpoints, or the end.
     fn give_up_server(self: Box<Self>, shared: &mut Shared) -> Phase {
-        let holds_credentials = shared
-            .grant
-            .as_ref()
-            .is_some_and(|grant| grant.of(&self.issuer).is_some());
-        let failure = match (self.fault, self.candidates.search.unclear) {
-            (Some(fault), _) => fault,
-            (None, Some(wait)) => {
+        let failure = match (self.candidates.search.unclear, self.fault) {
+            // Before any fault: the document that could not be read may be the better one (PRM-18).
+            (Some(wait), _) => {
                 let failure = Failure::new(Code::DiscoveryUnavailable, Stage::ServerDiscovery)
                     .about(self.issuer.as_str())
                     .retry_after(Some(wait));
-                if holds_credentials {
+                let grant = shared.grant.as_ref();
+                if grant.is_some_and(|grant| grant.of(&self.issuer).is_some()) {
                     // A passing fault must not lead from a server that knows us to one that does not.
                     return shared.fail(failure);
                 }
                 failure
             }
+            (None, Some(fault)) => fault,
             (None, None) => {
-                let opted_in = shared.config.deviations().default_endpoints;
-                // Never with stored credentials, nor where metadata of the resource was seen (ASM-21).
                 if self.candidates.found.legacy
-                    && opted_in
-                    && !holds_credentials
+                    && shared.config.deviations().default_endpoints
                     && let Some(server) =
                         ServerMetadata::default_endpoints(&self.issuer, shared.config.reach)
+                    && !holds_refresh_token(&server, shared)
                 {
                     shared.note(Decision::DefaultEndpoints);
                     return self.candidates.settle(server, shared);
@@ -233,6 +235,20 @@ impl ServerDiscovery {
     }
 }
 
+/// Whether a refresh token is stored that the server gave out at another endpoint: its metadata has been seen then, and
+/// guessing now would be a downgrade (ASM-21).
+fn holds_refresh_token(server: &ServerMetadata, shared: &Shared) -> bool {
+    let entry = shared
+        .grant
+        .as_ref()
+        .and_then(|grant| grant.of(&server.issuer));
+    entry
+        .and_then(|entry| entry.tokens.as_ref())
+        .is_some_and(|tokens| {
+            tokens.refresh_token.is_some() && tokens.token_endpoint != server.token_endpoint
+        })
+}
+
 fn server_url(issuer: &Issuer, place: Place) -> String {
     match place {
         Place::OpenidInserted => issuer.well_known_inserted(server_metadata::WELL_KNOWN_OPENID),
@@ -251,10 +267,11 @@ fn unusable(fault: server_metadata::Fault, issuer: &Issuer) -> Option<Failure> {
     let failure = |code| Failure::new(code, Stage::ServerDiscovery);
     Some(match fault {
         Fault::NotADocument => return None,
+        Fault::Malformed => failure(Code::BadServerMetadata),
         Fault::IssuerMismatch { published } => {
             failure(Code::IssuerMismatch).comparing(issuer.as_str(), &published)
         }
-        Fault::MissingEndpoint(name) => failure(Code::BadServerMetadata).about(name),
+        Fault::Missing(name) => failure(Code::BadServerMetadata).about(name),
         Fault::BadEndpoint(name, why) => failure(Code::BadServerMetadata).about(name).because(why),
         Fault::ForeignEndpoint(name) => failure(Code::ForeignEndpoint).about(name),
         Fault::NoS256 => failure(Code::PkceUnsupported),

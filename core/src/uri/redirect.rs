@@ -96,6 +96,15 @@ impl RedirectUri {
         }
     }
 
+    /// Whether this is what a configuration wishes for: equal byte for byte, or, where the wish has port 0 on loopback,
+    /// equal but for the port.
+    pub(crate) fn fulfils(&self, wish: &str) -> bool {
+        let any_port = |url: &HttpUrl| {
+            url.is_loopback() && [url.before_port(), ":0", url.path_and_query()].concat() == wish
+        };
+        self.as_str() == wish || matches!(&self.0, Target::Http(url) if any_port(url))
+    }
+
     /// The query of a callback URL, empty if it has none, provided that the URL has this URI's
     /// scheme, authority and path. A fragment is left out: a response is read from the query alone
     /// (OAuth 2.1 §4.1.2).

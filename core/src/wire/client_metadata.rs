@@ -86,7 +86,12 @@ impl Wish {
     }
 
     /// Another wish, where the server's refusal names the member that it stumbled over.
-    pub(crate) fn adjusted(self, refusal: &Refusal, methods: AuthMethods) -> Option<Self> {
+    pub(crate) fn adjusted(
+        self,
+        refusal: &Refusal,
+        methods: AuthMethods,
+        scopes: &ScopeSet,
+    ) -> Option<Self> {
         let names = |word: &str| refusal.words.contains(word);
         if self.with_application_type && names("application_type") {
             return Some(Self {
@@ -109,7 +114,7 @@ impl Wish {
                 ..self
             });
         }
-        if self.with_scope && names("scope") {
+        if self.scopes(scopes).is_some() && names("scope") {
             return Some(Self {
                 with_scope: false,
                 ..self
@@ -159,6 +164,17 @@ impl Refusal {
         }
         Self { code, text, words }
     }
+
+    /// As [`parse`](Self::parse); a body without any words that are known is shown as it stands. For endpoints whose
+    /// refusals carry no token.
+    pub(crate) fn parse_whole(body: &[u8]) -> Self {
+        let refusal = Self::parse(body);
+        if refusal.code.is_some() || refusal.text.is_some() {
+            return refusal;
+        }
+        let text = Some(ServerText::from_bytes(body)).filter(|text| !text.is_empty());
+        Self { text, ..refusal }
+    }
 }
 
 #[derive(Deserialize)]
@@ -190,7 +206,7 @@ pub(crate) enum Fault {
 /// list above are read, so nothing in it can name an issuer (REG-24).
 pub(crate) fn registered(
     body: &[u8],
-    redirect_uri: &str,
+    redirect_uri: &RedirectUri,
     supported: AuthMethods,
 ) -> Result<Client, Fault> {
     let response: Response<'_> = json::object(body).ok_or(Fault::Malformed)?;
@@ -199,7 +215,7 @@ pub(crate) fn registered(
         .ok_or(Fault::Malformed)?;
     if let Some(Loose::List(uris)) = &response.redirect_uris
         && !uris.is_empty()
-        && !uris.iter().any(|uri| uri == redirect_uri)
+        && !uris.iter().any(|uri| redirect_uri.matches_registered(uri))
     {
         return Err(Fault::RedirectDropped);
     }
@@ -226,7 +242,7 @@ pub(crate) fn registered(
         id: id.into(),
         auth: ClientAuth::choose(secret, method, supported),
         origin: ClientOrigin::Dynamic,
-        redirect_uri: Some(redirect_uri.into()),
+        redirect_uri: Some(redirect_uri.as_str().into()),
         scopes: None,
         secret_expires_at,
     })

@@ -6,15 +6,15 @@ use crate::config::Config;
 use crate::limits::MAX_AUTHORIZATION_SERVERS;
 use crate::scope::ScopeSet;
 use crate::uri::HttpUrl;
-use crate::wire::json::{self, Text};
+use crate::wire::json::{self, Loose, Text};
 
 /// The registered well-known suffix (RFC 9728 §3).
 pub(crate) const WELL_KNOWN: &str = "oauth-protected-resource";
 
 #[derive(Deserialize)]
 struct Document<'a> {
-    #[serde(borrow)]
-    resource: Text<'a>,
+    #[serde(borrow, default)]
+    resource: Option<Text<'a>>,
     #[serde(borrow, default)]
     authorization_servers: Option<Vec<Text<'a>>>,
     #[serde(borrow, default)]
@@ -27,7 +27,8 @@ pub(crate) struct ResourceMetadata {
     pub(crate) resource: Resource,
     /// Identifiers as published: nothing about them has been checked.
     pub(crate) authorization_servers: Vec<Box<str>>,
-    pub(crate) scopes_supported: ScopeSet,
+    /// `None`: more than are accepted.
+    pub(crate) scopes_supported: Option<ScopeSet>,
 }
 
 /// The resource that tokens are asked for: proof that it covers the MCP server, or was allowed by name.
@@ -44,11 +45,12 @@ pub(crate) struct Resource {
 pub(crate) enum Fault {
     /// Not a document of this kind: the next place may have one.
     NotADocument,
+    /// It names a resource, but has members of the wrong type: the next place may have a better one.
+    Malformed,
     /// It describes another resource. Nothing else of it may be used (RFC 9728 §3.3).
     OtherResource(Box<str>),
     NoAuthorizationServer,
     TooManyServers,
-    TooManyScopes,
 }
 
 impl Resource {
@@ -101,26 +103,49 @@ impl Resource {
 impl ResourceMetadata {
     /// Reads a document; `resource` is checked before anything else of it is looked at.
     pub(crate) fn parse(body: &[u8], config: &Config) -> Result<Self, Fault> {
-        let document: Document<'_> = json::object(body).ok_or(Fault::NotADocument)?;
-        let resource = Resource::accept(&document.resource.0, config)
-            .ok_or_else(|| Fault::OtherResource((*document.resource.0).into()))?;
-        let scopes_supported = ScopeSet::collect(json::texts(document.scopes_supported.as_ref()))
-            .map_err(|_| Fault::TooManyScopes)?;
-        let authorization_servers: Vec<Box<str>> =
-            json::texts(document.authorization_servers.as_ref())
-                .take(MAX_AUTHORIZATION_SERVERS.saturating_add(1))
-                .map(Into::into)
-                .collect();
+        let document: Document<'_> = json::object(body).ok_or_else(|| unreadable(body))?;
+        let identifier = json::present(document.resource.as_ref()).ok_or(Fault::NotADocument)?;
+        let resource = Resource::accept(identifier, config)
+            .ok_or_else(|| Fault::OtherResource(identifier.into()))?;
+        let scopes_supported =
+            ScopeSet::collect(json::texts(document.scopes_supported.as_ref())).ok();
+        let mut authorization_servers: Vec<Box<str>> = Vec::new();
+        for name in json::texts(document.authorization_servers.as_ref()) {
+            if authorization_servers.iter().any(|known| **known == *name) {
+                continue;
+            }
+            if authorization_servers.len() >= MAX_AUTHORIZATION_SERVERS {
+                return Err(Fault::TooManyServers);
+            }
+            authorization_servers.push(name.into());
+        }
         if authorization_servers.is_empty() {
             return Err(Fault::NoAuthorizationServer);
-        }
-        if authorization_servers.len() > MAX_AUTHORIZATION_SERVERS {
-            return Err(Fault::TooManyServers);
         }
         Ok(Self {
             resource,
             authorization_servers,
             scopes_supported,
         })
+    }
+}
+
+/// What is wrong with a body that does not read as a document: whether it names a resource all the same.
+fn unreadable(body: &[u8]) -> Fault {
+    #[derive(Deserialize)]
+    struct Identity<'a> {
+        #[serde(borrow, default)]
+        resource: Option<Loose<'a>>,
+    }
+    let identity: Option<Identity<'_>> = json::object(body);
+    let names_one = identity.is_some_and(|document| {
+        document
+            .resource
+            .is_some_and(|resource| resource.text().is_some())
+    });
+    if names_one {
+        Fault::Malformed
+    } else {
+        Fault::NotADocument
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::AuthMethods;
 use crate::config::{Config, KnownClient, KnownEndpoints};
 use crate::uri::{HttpUrl, Issuer, Reach, UrlFault};
-use crate::wire::json::{self, Text};
+use crate::wire::json::{self, Loose, Text};
 
 /// The registered well-known suffix of RFC 8414 §3.
 pub(crate) const WELL_KNOWN_OAUTH: &str = "oauth-authorization-server";
@@ -39,6 +39,18 @@ struct Document<'a> {
     authorization_response_iss_parameter_supported: Option<bool>,
 }
 
+impl Document<'_> {
+    /// A catch-all page may be `{}`; with endpoints in it, it is a document that lacks what RFC 8414 §2 requires.
+    fn without_issuer(&self) -> Fault {
+        let endpoints = [&self.authorization_endpoint, &self.token_endpoint];
+        if endpoints.into_iter().any(Option::is_some) {
+            Fault::Missing("issuer")
+        } else {
+            Fault::NotADocument
+        }
+    }
+}
+
 /// Metadata that was found to belong to the issuer it was asked for: the only source of endpoints, besides the host's
 /// own configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +78,8 @@ pub(crate) struct Relaxed {
     pub(crate) pinned_issuer: bool,
     pub(crate) assumed_s256: bool,
     pub(crate) foreign_endpoint: bool,
+    /// There is no document: the endpoints are those of 2025-03-26.
+    pub(crate) guessed: bool,
 }
 
 /// Why a document cannot be used.
@@ -73,10 +87,12 @@ pub(crate) struct Relaxed {
 pub(crate) enum Fault {
     /// Not a document of this kind: the next place may have one.
     NotADocument,
-    /// `issuer` is missing or another one (RFC 8414 §3.3).
+    /// It names an issuer, but has members of the wrong type.
+    Malformed,
+    /// `issuer` is another one (RFC 8414 §3.3).
     IssuerMismatch { published: Box<str> },
-    /// An endpoint is missing.
-    MissingEndpoint(&'static str),
+    /// A member is missing that has to be there.
+    Missing(&'static str),
     /// An endpoint is a URL that must not be used.
     BadEndpoint(&'static str, UrlFault),
     /// An endpoint is on another origin, and the configuration forbids that.
@@ -90,9 +106,10 @@ pub(crate) enum Fault {
 impl ServerMetadata {
     /// Reads a document found at a well-known place of `issuer`.
     pub(crate) fn parse(body: &[u8], issuer: &Issuer, config: &Config) -> Result<Self, Fault> {
-        let document: Document<'_> = json::object(body).ok_or(Fault::NotADocument)?;
+        let document: Document<'_> = json::object(body).ok_or_else(|| unreadable(body))?;
         let mut relaxed = Relaxed::default();
-        let published = json::present(document.issuer.as_ref()).unwrap_or_default();
+        let published =
+            json::present(document.issuer.as_ref()).ok_or_else(|| document.without_issuer())?;
         check_issuer(published, issuer, config, &mut relaxed)?;
 
         let endpoint = |name, member: Option<&Text<'_>>| {
@@ -106,9 +123,9 @@ impl ServerMetadata {
             "authorization_endpoint",
             document.authorization_endpoint.as_ref(),
         )?
-        .ok_or(Fault::MissingEndpoint("authorization_endpoint"))?;
+        .ok_or(Fault::Missing("authorization_endpoint"))?;
         let token_endpoint = endpoint("token_endpoint", document.token_endpoint.as_ref())?
-            .ok_or(Fault::MissingEndpoint("token_endpoint"))?;
+            .ok_or(Fault::Missing("token_endpoint"))?;
         let registration_endpoint = endpoint(
             "registration_endpoint",
             document.registration_endpoint.as_ref(),
@@ -197,6 +214,7 @@ impl ServerMetadata {
             sends_iss: false,
             relaxed: Relaxed {
                 assumed_s256: true,
+                guessed: true,
                 ..Relaxed::default()
             },
         })
@@ -213,20 +231,38 @@ fn check_issuer(
     if published == issuer.as_str() {
         return Ok(());
     }
-    if !published.is_empty() {
-        if issuer.same_but_root_slash(published) {
-            relaxed.root_slash = true;
-            return Ok(());
-        }
-        if let Some((asked, alias)) = &config.deviations().pinned_issuer
-            && asked == issuer.as_str()
-            && alias == published
-        {
-            relaxed.pinned_issuer = true;
-            return Ok(());
-        }
+    if issuer.same_but_root_slash(published) {
+        relaxed.root_slash = true;
+        return Ok(());
+    }
+    if let Some((asked, alias)) = &config.deviations().pinned_issuer
+        && asked == issuer.as_str()
+        && alias == published
+    {
+        relaxed.pinned_issuer = true;
+        return Ok(());
     }
     Err(Fault::IssuerMismatch {
         published: published.into(),
     })
+}
+
+/// What is wrong with a body that does not read as a document: whether it names an issuer all the same.
+fn unreadable(body: &[u8]) -> Fault {
+    #[derive(Deserialize)]
+    struct Identity<'a> {
+        #[serde(borrow, default)]
+        issuer: Option<Loose<'a>>,
+    }
+    let identity: Option<Identity<'_>> = json::object(body);
+    let names_one = identity.is_some_and(|document| {
+        document
+            .issuer
+            .is_some_and(|issuer| issuer.text().is_some())
+    });
+    if names_one {
+        Fault::Malformed
+    } else {
+        Fault::NotADocument
+    }
 }
