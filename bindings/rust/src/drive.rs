@@ -106,7 +106,9 @@ impl Driver {
     pub(crate) fn cancel(&self) {
         self.cancels.send_modify(|count| *count += 1);
         // Nobody drives a flow that was left behind when its runtime ended.
-        if let Ok(mut flow) = self.flow.try_lock() {
+        if let Ok(mut flow) = self.flow.try_lock()
+            && flow.begun.is_some_and(|id| self.waits_for(id))
+        {
             let _ = self.tell(Event::Cancel);
             self.close_redirect(&mut flow);
         }

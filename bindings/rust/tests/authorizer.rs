@@ -307,6 +307,30 @@ async fn signing_out_ends_a_flow_and_forgets() {
 }
 
 #[tokio::test]
+async fn where_no_flow_is_under_way_cancelling_changes_nothing() {
+    let bed = bed().await;
+    let store = Arc::new(MemoryStore::new());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    for _ in 0..2 {
+        let names = Arc::clone(&seen);
+        let authorizer = builder(&bed)
+            .store(store.clone())
+            .observer(move |entry| names.lock().unwrap().push(entry.decision.name()))
+            .build()
+            .unwrap();
+        authorizer.cancel();
+        authorizer.sign_in().await.unwrap();
+        authorizer.cancel();
+        assert!(generation(&authorizer, &bed).await.is_some());
+    }
+    let seen = seen.lock().unwrap();
+    assert!(
+        !seen.contains(&"cancelled") && !seen.contains(&"failed"),
+        "{seen:?}"
+    );
+}
+
+#[tokio::test]
 async fn every_decision_is_seen_by_the_observer() {
     let bed = bed().await;
     let seen = Arc::new(Mutex::new(Vec::new()));
