@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::{AuthKind, AuthMethods, Client, ClientOrigin};
+use crate::client::{AuthKind, AuthMethods, Client, ClientAuth, ClientOrigin};
 use crate::config::Config;
 use crate::error::RecordError;
 use crate::limits::MAX_ISSUERS;
@@ -18,6 +18,9 @@ use crate::wire::resource_metadata::Resource;
 pub(crate) struct Grant {
     /// Of the stored record; 0 if there is none.
     pub(crate) generation: u64,
+    /// The generation that the last sign-out wrote; 0 if there was none. A refresh that began before it is void.
+    #[serde(default)]
+    pub(crate) signed_out: u64,
     /// The one in use first.
     entries: Vec<Entry>,
 }
@@ -55,18 +58,24 @@ pub(crate) struct Tokens {
     pub(crate) requested: ScopeSet,
     pub(crate) granted: ScopeSet,
     pub(crate) resource: Resource,
-    /// The client that they were issued to, as it authenticated.
     pub(crate) client: TokenClient,
     /// From validated metadata of this issuer, or configured.
     pub(crate) token_endpoint: HttpUrl,
 }
 
-/// The client that tokens were issued to.
+/// The client that tokens were issued to, as it authenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TokenClient {
     pub(crate) id: Box<str>,
     pub(crate) origin: ClientOrigin,
-    pub(crate) auth: AuthKind,
+    auth: AuthKind,
+    /// Where the configuration does not hold it. A copy, since the registration may be replaced while its tokens live.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "secret::exposed_option"
+    )]
+    secret: Option<Secret>,
 }
 
 /// One change of a grant: data, so that it can be made again on a newer record.
@@ -81,6 +90,8 @@ pub(crate) enum Change {
     DropTokens(Issuer, u64),
     /// Forget an issuer's client of this id, and the tokens issued to it.
     DropClient(Issuer, Box<str>),
+    /// Forget an issuer's client of this id, unless tokens were issued to it.
+    DropUnprovenClient(Issuer, Box<str>),
     /// Forget all tokens.
     DropAllTokens,
 }
@@ -90,6 +101,8 @@ pub(crate) enum Change {
 pub(crate) struct Body {
     pub(crate) server_url: Box<str>,
     pub(crate) account: Box<str>,
+    #[serde(default)]
+    signed_out: u64,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -103,6 +116,7 @@ impl Grant {
     pub(crate) const fn empty() -> Self {
         Self {
             generation: 0,
+            signed_out: 0,
             entries: Vec::new(),
         }
     }
@@ -116,6 +130,7 @@ impl Grant {
         let (generation, body): (u64, Body) = store::open(GRANT_FORMAT, record)?;
         let grant = Self {
             generation,
+            signed_out: body.signed_out,
             entries: body.entries,
         };
         if *body.server_url != *config.server_url() || *body.account != *account || generation == 0
@@ -132,15 +147,7 @@ impl Grant {
             && self.entries.iter().all(|entry| {
                 entry.issuer.url().may_be_reached(config.reach)
                     && entry.tokens.as_ref().is_none_or(|tokens| {
-                        tokens.token_endpoint.may_be_reached(config.reach)
-                            && tokens.resource.covers.contains(&config.server)
-                            && tokens.generation <= self.generation
-                            && tokens.authorization.expose().starts_with("Bearer ")
-                            && tokens
-                                .authorization
-                                .expose()
-                                .bytes()
-                                .all(|byte| matches!(byte, 0x20..=0x7e))
+                        tokens.is_plausible(config) && tokens.generation <= self.generation
                     })
             });
         plausible.then_some(()).ok_or(RecordError::Foreign)
@@ -148,10 +155,15 @@ impl Grant {
 
     /// The record to store.
     pub(crate) fn to_record(&self, config: &Config, account: &str) -> SecretBytes {
+        fn is_never(generation: &u64) -> bool {
+            *generation == 0
+        }
         #[derive(Serialize)]
         struct Body<'a> {
             server_url: &'a str,
             account: &'a str,
+            #[serde(skip_serializing_if = "is_never")]
+            signed_out: u64,
             entries: &'a [Entry],
         }
         store::seal(
@@ -160,6 +172,7 @@ impl Grant {
             &Body {
                 server_url: config.server_url(),
                 account,
+                signed_out: self.signed_out,
                 entries: &self.entries,
             },
         )
@@ -241,26 +254,81 @@ impl Grant {
                     }
                 }
             }
-            Change::DropAllTokens => {
+            Change::DropUnprovenClient(issuer, id) => {
                 for entry in &mut next.entries {
-                    entry.tokens = None;
+                    let proven = entry
+                        .tokens
+                        .as_ref()
+                        .is_some_and(|tokens| tokens.client.id == *id);
+                    if entry.issuer == *issuer && !proven {
+                        entry.client.take_if(|client| client.id == *id);
+                    }
                 }
+            }
+            Change::DropAllTokens => {
+                next.drop_tokens();
+                next.signed_out = next.generation;
             }
         }
         next
     }
 
-    /// The client that tokens of this entry were issued to: configured or stored. Looked up by issuer and id, so that no
-    /// client meets another's tokens (REG-12).
-    pub(crate) fn client_of(entry: &Entry, tokens: &Tokens, config: &Config) -> Option<Client> {
-        let stored = entry.client.clone();
-        let configured = config.client_for(&entry.issuer, AuthMethods::default());
-        let mut client = [stored, configured, config.document_client()]
-            .into_iter()
-            .flatten()
-            .find(|client| client.id == tokens.client.id)?;
-        client.auth = client.auth.presented_as(tokens.client.auth);
-        Some(client)
+    /// Forgets all tokens at once, before that is written.
+    pub(crate) fn drop_tokens(&mut self) {
+        for entry in &mut self.entries {
+            entry.tokens = None;
+        }
+    }
+}
+
+/// The configured client of this issuer and id, if there is one: no client meets another's tokens (REG-12).
+fn configured(id: &str, issuer: &Issuer, config: &Config) -> Option<Client> {
+    let preregistered = config.client_for(issuer, AuthMethods::default());
+    [preregistered, config.document_client()]
+        .into_iter()
+        .flatten()
+        .find(|client| *client.id == *id)
+}
+
+impl TokenClient {
+    pub(crate) fn new(client: &Client, issuer: &Issuer, config: &Config) -> Self {
+        let secret = match &client.auth {
+            ClientAuth::None => None,
+            ClientAuth::Basic(secret)
+            | ClientAuth::BasicUnencoded(secret)
+            | ClientAuth::Post(secret) => Some(secret.clone()),
+        };
+        let known = configured(&client.id, issuer, config).is_some();
+        Self {
+            id: client.id.clone(),
+            origin: client.origin,
+            auth: client.auth.kind(),
+            secret: secret.filter(|_| !known),
+        }
+    }
+
+    /// The client itself. `None`: it was configured, and is not any more.
+    pub(crate) fn of(&self, issuer: &Issuer, config: &Config) -> Option<Client> {
+        let client = match (configured(&self.id, issuer, config), &self.secret) {
+            (Some(known), _) => known,
+            (None, None)
+                if self.auth != AuthKind::None || self.origin == ClientOrigin::Document =>
+            {
+                return None;
+            }
+            (None, secret) => Client {
+                id: self.id.clone(),
+                auth: secret.clone().map_or(ClientAuth::None, ClientAuth::Basic),
+                origin: self.origin,
+                redirect_uri: None,
+                scopes: None,
+                secret_expires_at: None,
+            },
+        };
+        Some(Client {
+            auth: client.auth.presented_as(self.auth),
+            ..client
+        })
     }
 }
 
@@ -272,14 +340,30 @@ impl Entry {
 }
 
 impl Tokens {
-    /// Whether the access token can be used at `now`, with so much of its life left.
+    /// Whether the values could have come from here, whoever stored them.
+    pub(crate) fn is_plausible(&self, config: &Config) -> bool {
+        let header = self.authorization.expose();
+        self.token_endpoint.may_be_reached(config.reach)
+            && self.resource.covers.contains(&config.server)
+            && header.starts_with("Bearer ")
+            && header.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+    }
+
+    /// Whether the access token can be used at `now`, with so much of its life left: at most half of it, so that a new
+    /// token is not due at once.
     pub(crate) fn is_good(&self, now: Timestamp, skew_ms: u64) -> bool {
-        self.expires_at.is_none_or(|at| now.after(skew_ms) < at)
+        self.expires_at
+            .is_none_or(|at| now.after(self.within_life(at, skew_ms)) < at)
+    }
+
+    fn within_life(&self, expires_at: Timestamp, skew_ms: u64) -> u64 {
+        skew_ms.min(expires_at.millis_since(self.issued_at) / 2)
     }
 
     /// When the tokens should be refreshed, if they can be.
     pub(crate) fn refresh_at(&self, skew_ms: u64) -> Option<Timestamp> {
         self.refresh_token.as_ref()?;
-        self.expires_at.map(|at| at.before(skew_ms))
+        self.expires_at
+            .map(|at| at.before(self.within_life(at, skew_ms)))
     }
 }

@@ -138,6 +138,7 @@ impl Machine {
             account: account.into(),
             grant: None,
             memory: Memory::default(),
+            just_read: false,
             trace: Trace::default(),
         };
         let phase = Phase::Loading(Box::new(Loading::first()));
@@ -195,6 +196,7 @@ impl Machine {
         }
         let before = self.shared.memory.now;
         self.shared.memory.now = before.max(context.now);
+        self.shared.just_read = false;
         let phase = std::mem::replace(&mut self.phase, Phase::Idle);
         let (phase, outcome) = phase
             .handle(input, &mut self.shared, context.rng)

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
-use crate::error::{Code, Failure};
+use crate::error::{Advice, Code, Failure, Stage};
 use crate::grant::{Grant, Tokens};
-use crate::limits::{MAX_STEP_UPS, STEP_UP_HOLD_MS};
+use crate::limits::{MAX_STEP_UPS, MAX_UNKNOWN_REFRESHES, STEP_UP_HOLD_MS};
 use crate::phase::{Phase, SavingGrant};
 use crate::scope::ScopeSet;
 use crate::store::StoreKey;
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     /// `None`: not read yet, or no longer known.
     pub(crate) grant: Option<Grant>,
     pub(crate) memory: Memory,
+    /// Whether the grant was read by this very event.
+    pub(crate) just_read: bool,
     pub(crate) trace: Trace,
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct Memory {
     pub(crate) seen: u64,
     /// No refresh before this time.
     pub(crate) retry_at: Option<Timestamp>,
+    /// What the last refresh failed with, as long as `retry_at` holds.
+    pub(crate) retry_code: Option<Code>,
     /// Refreshes in a row that may have been acted upon without an answer.
     pub(crate) unknown_refreshes: u8,
     /// What was already tried about tokens that the server refuses.
@@ -89,21 +93,40 @@ impl Shared {
         StoreKey::grant(&self.account, self.config.server_url())
     }
 
-    /// Takes a grant that was read from or written to the store.
+    /// Takes a grant that was read from or written to the store. What is known of refreshes does not concern newer tokens.
     pub(crate) fn hold(&mut self, grant: Grant) {
+        if grant
+            .tokens()
+            .is_some_and(|tokens| tokens.generation > self.memory.seen)
+        {
+            self.memory.retry_at = None;
+            self.memory.unknown_refreshes = 0;
+        }
         self.memory.seen = grant.generation;
         self.grant = Some(grant);
     }
 
-    /// Whether a refresh token is held together with the client that it was issued to.
+    /// Whether a refresh token is held together with the client that it was issued to, and may be sent: too many refreshes
+    /// of unknown outcome, and sending it again looks like theft (REF-11).
     pub(crate) fn can_refresh(&self) -> bool {
+        if self.memory.unknown_refreshes >= MAX_UNKNOWN_REFRESHES {
+            return false;
+        }
         let Some(entry) = self.grant.as_ref().and_then(Grant::current) else {
             return false;
         };
         entry.tokens.as_ref().is_some_and(|tokens| {
             tokens.refresh_token.is_some()
-                && Grant::client_of(entry, tokens, &self.config).is_some()
+                && tokens.client.of(&entry.issuer, &self.config).is_some()
         })
+    }
+
+    /// Why no refresh may be sent now, if the server or the network has asked for patience.
+    pub(crate) fn postponed(&self) -> Option<Failure> {
+        let retry_at = self.memory.retry_at.filter(|at| *at > self.now())?;
+        let wait = retry_at.millis_since(self.now());
+        let code = self.memory.retry_code.unwrap_or(Code::RefreshUnavailable);
+        Some(Failure::new(code, Stage::Refresh).advising(Advice::RetryAfter(wait)))
     }
 
     /// Begins the count anew, if the refused token had been good for a while.
@@ -117,41 +140,49 @@ impl Shared {
         }
     }
 
-    /// Counts a step-up for these scopes; `None` if there were enough (SCP-04).
-    pub(crate) fn count_step_up(&mut self, scopes: &ScopeSet) -> Option<u64> {
+    /// What a step-up for these scopes is remembered by; `None` if there were enough (SCP-04).
+    pub(crate) fn may_step_up(&mut self, scopes: &ScopeSet) -> Option<u64> {
         let key = scopes_key(scopes);
         let now = self.now();
         let sets = &mut self.memory.step_ups;
         sets.retain(|set| now.millis_since(set.last) < STEP_UP_HOLD_MS);
-        let count = match sets.iter_mut().find(|set| set.scopes == key) {
-            Some(set) if set.count >= MAX_STEP_UPS => return None,
-            Some(set) => {
-                set.count = set.count.saturating_add(1);
-                set.last = now;
-                set.count
-            }
-            None => {
-                if sets.len() >= MAX_STEP_UP_SETS {
-                    sets.remove(0);
-                }
-                sets.push(StepUps {
-                    scopes: key,
-                    count: 1,
-                    last: now,
-                });
-                1
-            }
-        };
-        self.note(Decision::StepUp(count.into()));
+        let count = sets
+            .iter()
+            .find(|set| set.scopes == key)
+            .map_or(0, |set| set.count);
+        if count >= MAX_STEP_UPS {
+            return None;
+        }
+        self.note(Decision::StepUp(count.saturating_add(1).into()));
         Some(key)
+    }
+
+    /// Counts a step-up for which the user is sent away: one that a passing fault ended before is none.
+    pub(crate) fn count_step_up(&mut self, key: u64) {
+        self.remember_step_up(key, |count| count.saturating_add(1));
     }
 
     /// Remembers that a person refused these scopes: they are not asked again for a while.
     pub(crate) fn refuse_step_up(&mut self, key: Option<u64>) {
-        let sets = &mut self.memory.step_ups;
-        if let Some(set) = sets.iter_mut().find(|set| Some(set.scopes) == key) {
-            set.count = MAX_STEP_UPS;
+        if let Some(key) = key {
+            self.remember_step_up(key, |_| MAX_STEP_UPS);
         }
+    }
+
+    fn remember_step_up(&mut self, scopes: u64, count: impl FnOnce(u8) -> u8) {
+        let last = self.now();
+        let sets = &mut self.memory.step_ups;
+        let known = sets.iter().position(|set| set.scopes == scopes);
+        let before = known.map_or(0, |position| sets.remove(position).count);
+        sets.truncate(MAX_STEP_UP_SETS.saturating_sub(1));
+        sets.insert(
+            0,
+            StepUps {
+                scopes,
+                count: count(before),
+                last,
+            },
+        );
     }
 }
 
@@ -166,5 +197,5 @@ fn scopes_key(scopes: &ScopeSet) -> u64 {
 
 /// A failure of the host's store.
 pub(crate) fn store_failed() -> Failure {
-    Failure::new(Code::StoreFailed, crate::error::Stage::Store)
+    Failure::new(Code::StoreFailed, Stage::Store)
 }

@@ -95,28 +95,28 @@ pub(crate) fn read(
     type Owned = Body<Box<str>, Memory, Grant, Phase>;
     let (_, body): (u64, Owned) = store::open(FLOW_FORMAT, bytes)?;
     let ours = *body.server_url == *config.server_url() && *body.account == *account;
-    let reachable = |phase: &Phase| {
-        phase
-            .urls()
-            .into_iter()
-            .all(|url| url.may_be_reached(config.reach))
-    };
-    if !ours || body.last_id == 0 || !reachable(&body.phase) {
+    if !ours || body.last_id == 0 {
         return Err(RecordError::Foreign);
     }
     if let Some(grant) = &body.grant {
         grant.check(&config)?;
     }
-    Ok(Resumed {
+    let resumed = Resumed {
         shared: Shared {
             config,
             account: account.into(),
             grant: body.grant,
             memory: body.memory,
+            just_read: false,
             trace: Trace::default(),
         },
         phase: body.phase,
         last_id: ActionId(body.last_id),
         requests: body.requests,
-    })
+    };
+    let Resumed { shared, phase, .. } = &resumed;
+    let unsaved = shared.memory.unsaved.as_ref();
+    let plausible = phase.is_plausible(shared)
+        && unsaved.is_none_or(|saving| saving.is_plausible(&shared.config));
+    plausible.then_some(resumed).ok_or(RecordError::Foreign)
 }

@@ -175,7 +175,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
     use PhaseKind::*;
 
     // A sign-in begins with discovery, or right after it where endpoints are configured.
-    const FROM_REST: &[PhaseKind] = &[ResourceDiscovery, BindingRedirect, Refreshing, Failed];
+    const FROM_REST: &[PhaseKind] = &[ResourceDiscovery, BindingRedirect, Loading, Failed];
 
     match (phase, event) {
         (Idle | SignedOut, E::Connect | E::Challenge) => FROM_REST,
@@ -183,11 +183,12 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             Authorized,
             ResourceDiscovery,
             BindingRedirect,
-            Refreshing,
+            Loading,
             Failed,
         ],
-        (Authorized, E::Refresh) => &[Refreshing, Failed],
-        (Authorized, E::Tick) => &[Refreshing],
+        // The grant is read before its refresh token is sent.
+        (Authorized, E::Refresh) => &[Loading, ResourceDiscovery, BindingRedirect, Failed],
+        (Authorized, E::Tick) => &[Loading, ResourceDiscovery, BindingRedirect],
         // After a failure the grant may be unknown, or tokens may wait to be written.
         (Failed, E::Connect | E::Challenge | E::Refresh) => &[
             Authorized,
@@ -195,7 +196,6 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             SavingGrant,
             ResourceDiscovery,
             BindingRedirect,
-            Refreshing,
             Failed,
         ],
 
@@ -209,7 +209,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             Failed,
         ],
 
-        (ResourceDiscovery, E::Reply) => &[ResourceDiscovery, ServerDiscovery, Refreshing, Failed],
+        (ResourceDiscovery, E::Reply) => &[ResourceDiscovery, ServerDiscovery, Loading, Failed],
         (ResourceDiscovery, E::Unreachable) => &[ResourceDiscovery, Failed],
         (ServerDiscovery, E::Reply) => &[ServerDiscovery, BindingRedirect, Failed],
         (ServerDiscovery, E::Unreachable) => &[ServerDiscovery, Failed],

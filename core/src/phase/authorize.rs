@@ -22,7 +22,7 @@ use crate::store::{StoreKey, StoreOp};
 use crate::time::Timestamp;
 use crate::trace::Decision;
 use crate::uri::RedirectUri;
-use crate::wire::callback::{self, Expected, Fault, Reading, Response};
+use crate::wire::callback::{self, Expected, Fault, Reading, Response, Voucher};
 use crate::wire::form::FormWriter;
 use crate::wire::text::ServerText;
 
@@ -52,6 +52,9 @@ pub(super) fn begin(ready: Ready, shared: &mut Shared, rng: &mut dyn Entropy) ->
     };
     if shared.config.deviations().omit_resource {
         shared.note(Decision::ResourceOmitted);
+    }
+    if let Some(key) = ready.sign_in.attempt.step_up {
+        shared.count_step_up(key);
     }
     let timeout = shared.config.settings.sign_in_timeout_ms;
     Phase::SavingFlow(Box::new(Pending {
@@ -197,15 +200,16 @@ impl Pending {
             }
             Reading::Ours(response) => response,
         };
+        // A host that gives no tick in time must not make a sign-in live longer (AZR-19).
+        if shared.now() >= self.expires_at {
+            return Step::Go(self.expire());
+        }
         Step::Go(match response {
-            Ok(Response::Code {
-                code,
-                issuer_confirmed,
-            }) => {
-                shared.note(if issuer_confirmed {
-                    Decision::IssuerConfirmed
-                } else {
-                    Decision::WeakMixUpDefence
+            Ok(Response::Code { code, voucher }) => {
+                shared.note(match voucher {
+                    Voucher::Issuer => Decision::IssuerConfirmed,
+                    Voucher::Configuration => Decision::ExtraIssuer,
+                    Voucher::Nothing => Decision::WeakMixUpDefence,
                 });
                 shared.note(Decision::CodeReceived);
                 self.take(Taken::Exchange { code })
@@ -215,7 +219,7 @@ impl Pending {
                 if failure.code() == Code::AccessDenied {
                     shared.refuse_step_up(self.sign_in.attempt.step_up);
                 }
-                self.give_up(failure, shared)
+                self.give_up(failure)
             }
             Err(fault) => {
                 let failure = |code| Failure::new(code, Stage::Authorization);
@@ -225,7 +229,7 @@ impl Pending {
                     Fault::IssuerMissing => failure(Code::CallbackIssuerMissing),
                     Fault::Malformed(why) => failure(Code::MalformedCallback).about(why),
                 };
-                self.give_up(failure, shared)
+                self.give_up(failure)
             }
         })
     }
@@ -244,14 +248,15 @@ impl Pending {
         if shared.now() < self.expires_at {
             return Step::Stay(Phase::AwaitingCallback(self), Ignored::NotDue);
         }
-        Step::Go(self.give_up(Failure::new(Code::Expired, Stage::Authorization), shared))
+        Step::Go(self.expire())
+    }
+
+    fn expire(self: Box<Self>) -> Phase {
+        self.give_up(Failure::new(Code::Expired, Stage::Authorization))
     }
 
     /// Ends the sign-in: the record goes first, so that nobody else takes it up.
-    pub(super) fn give_up(self: Box<Self>, failure: Failure, shared: &mut Shared) -> Phase {
-        if failure.code() == Code::Cancelled {
-            shared.note(Decision::Cancelled);
-        }
+    pub(super) fn give_up(self: Box<Self>, failure: Failure) -> Phase {
         self.take(Taken::Fail(failure))
     }
 

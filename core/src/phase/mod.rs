@@ -17,9 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::action::{ActionId, Task};
 use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Stage};
+use crate::event::Refusal;
 use crate::machine::{Ignored, Outcome};
 use crate::scope::ScopeSet;
 use crate::shared::Shared;
+use crate::trace::Decision;
 use crate::transition::PhaseKind;
 use crate::uri::HttpUrl;
 use crate::wire::resource_metadata::Resource;
@@ -88,6 +90,8 @@ pub(crate) enum Reason {
     /// The host asked, or the server did and no usable token was held.
     #[default]
     NoToken,
+    /// The tokens are about to expire.
+    Renewal,
     /// The server refused a token that should have been good.
     TokenRefused,
     /// The server demands more scopes.
@@ -104,6 +108,16 @@ pub(crate) struct SignIn {
     /// The final set: what is registered and what is asked for.
     pub(crate) scopes: ScopeSet,
     pub(crate) server: ServerMetadata,
+}
+
+impl Attempt {
+    /// A flow that nobody waits for: the tokens are about to expire.
+    pub(crate) fn renewal() -> Self {
+        Self {
+            reason: Reason::Renewal,
+            ..Self::default()
+        }
+    }
 }
 
 impl Phase {
@@ -162,10 +176,9 @@ impl Phase {
                 Step::Go(phase.sign_out(forget_client, shared))
             }
             (Self::AwaitingCallback(pending), Input::Cancel) => {
+                shared.note(Decision::Cancelled);
                 shared.refuse_step_up(pending.sign_in.attempt.step_up);
-                Step::Go(
-                    pending.give_up(Failure::new(Code::Cancelled, Stage::Authorization), shared),
-                )
+                Step::Go(pending.give_up(Failure::new(Code::Cancelled, Stage::Authorization)))
             }
             (phase, Input::Cancel) => Step::Go(phase.cancelled(shared)),
 
@@ -186,7 +199,7 @@ impl Phase {
                 Step::Go(phase.bound(uri, shared, rng))
             }
             (Self::BindingRedirect(phase), Input::Declined(reason)) => {
-                shared.refuse_step_up(phase.sign_in.attempt.step_up);
+                phase.sign_in.remember(reason, shared);
                 Step::Go(shared.fail(declined(reason)))
             }
             (Self::Registering(phase), Input::Answer(answer)) => {
@@ -205,8 +218,8 @@ impl Phase {
                 pending.called_back(text, shared)
             }
             (Self::AwaitingCallback(pending), Input::Declined(reason)) => {
-                shared.refuse_step_up(pending.sign_in.attempt.step_up);
-                Step::Go(pending.give_up(declined(reason), shared))
+                pending.sign_in.remember(reason, shared);
+                Step::Go(pending.give_up(declined(reason)))
             }
             (Self::AwaitingCallback(pending), Input::Tick) => pending.tick(shared),
             (Self::TakingFlow(phase), Input::Stored(result)) => {
@@ -257,34 +270,55 @@ impl Phase {
             }
             _ => (Stage::Store, None),
         };
+        shared.note(Decision::Cancelled);
         shared.refuse_step_up(step_up);
         shared.fail(Failure::new(Code::Cancelled, stage))
     }
 
-    /// Every URL that something may still be sent to: a resumed phase is checked by them.
-    pub(crate) fn urls(&self) -> Vec<&HttpUrl> {
+    /// Whether the values could have come from here, whoever stored them (LOG-07).
+    pub(crate) fn is_plausible(&self, shared: &Shared) -> bool {
+        let config = &shared.config;
+        let reachable = |url: &HttpUrl| url.may_be_reached(config.reach);
+        self.urls().into_iter().all(reachable)
+            && match self {
+                Self::Refreshing(phase) => phase.is_possible(shared),
+                Self::SavingGrant(phase) => phase.is_plausible(config),
+                phase => phase
+                    .sign_in()
+                    .is_none_or(|sign_in| sign_in.resource.covers.contains(&config.server)),
+            }
+    }
+
+    fn sign_in(&self) -> Option<&SignIn> {
+        match self {
+            Self::BindingRedirect(phase) => Some(&phase.sign_in),
+            Self::Registering(phase) => Some(&phase.sign_in),
+            Self::AskingClient(phase) => Some(&phase.sign_in),
+            Self::SavingFlow(pending) | Self::AwaitingCallback(pending) => Some(&pending.sign_in),
+            Self::TakingFlow(phase) => Some(&phase.pending.sign_in),
+            _ => None,
+        }
+    }
+
+    /// Every URL that something may still be sent to.
+    fn urls(&self) -> Vec<&HttpUrl> {
         match self {
             Self::ResourceDiscovery(phase) => vec![&phase.url],
             Self::ServerDiscovery(phase) => vec![&phase.url, phase.issuer.url()],
-            Self::BindingRedirect(phase) => phase.sign_in.urls(),
-            Self::Registering(phase) => phase.sign_in.urls(),
-            Self::AskingClient(phase) => phase.sign_in.urls(),
-            Self::SavingFlow(pending) | Self::AwaitingCallback(pending) => pending.sign_in.urls(),
-            Self::TakingFlow(phase) => phase.pending.sign_in.urls(),
             Self::SavingGrant(phase) => phase.urls(),
-            Self::Idle
-            | Self::Authorized
-            | Self::SignedOut
-            | Self::Failed(_)
-            | Self::Loading(_)
-            | Self::Exchanging(_)
-            | Self::Refreshing(_)
-            | Self::SigningOut(_) => Vec::new(),
+            phase => phase.sign_in().map_or_else(Vec::new, SignIn::urls),
         }
     }
 }
 
 impl SignIn {
+    /// Only a person's no is an answer to what was asked; a host that cannot ask may be able to later.
+    fn remember(&self, reason: Refusal, shared: &mut Shared) {
+        if reason == Refusal::Denied {
+            shared.refuse_step_up(self.attempt.step_up);
+        }
+    }
+
     pub(crate) fn urls(&self) -> Vec<&HttpUrl> {
         let server = &self.server;
         [
@@ -299,8 +333,7 @@ impl SignIn {
 }
 
 /// The failure for a host that declined to send the user anywhere.
-fn declined(reason: crate::event::Refusal) -> Failure {
-    use crate::event::Refusal;
+fn declined(reason: Refusal) -> Failure {
     let code = match reason {
         Refusal::NeedsUser => Code::NeedsUser,
         Refusal::Denied => Code::Cancelled,

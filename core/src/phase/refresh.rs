@@ -6,9 +6,8 @@ use crate::action::{Purpose, Task};
 use crate::client::{AuthKind, AuthMethods, Client, ClientOrigin};
 use crate::error::{Advice, Code, Failure, Stage};
 use crate::event::HttpResponse;
-use crate::grant::{Change, Entry, Grant, Tokens};
+use crate::grant::{Change, Entry, Tokens};
 use crate::input::HttpAnswer;
-use crate::limits::MAX_UNKNOWN_REFRESHES;
 use crate::phase::http::{self, Trouble};
 use crate::phase::store::{AfterSaving, Loading, SavingGrant};
 use crate::phase::token::{self, Asked};
@@ -29,15 +28,20 @@ pub(crate) struct Refreshing {
 }
 
 impl Refreshing {
-    /// Begins; where nothing can be refreshed, a sign-in instead.
+    /// Begins, unless the server or the network has asked for patience; where nothing can be refreshed, a sign-in instead.
     pub(super) fn begin(attempt: Attempt, shared: &mut Shared) -> Phase {
-        let spent = shared.memory.unknown_refreshes >= MAX_UNKNOWN_REFRESHES;
-        if spent || !shared.can_refresh() {
+        if let Some(failure) = shared.postponed() {
+            return shared.fail(failure);
+        }
+        if !shared.can_refresh() {
             let attempt = Attempt {
                 reason: Reason::RefreshRejected,
                 ..attempt
             };
             return start::sign_in(attempt, shared);
+        }
+        if !shared.just_read {
+            return Phase::Loading(Box::new(Loading::before_refresh(attempt)));
         }
         shared.note(Decision::Refreshing);
         Phase::Refreshing(Box::new(Self {
@@ -51,17 +55,22 @@ impl Refreshing {
     fn subject<'a>(&self, shared: &'a Shared) -> Option<(&'a Entry, &'a Tokens, Client)> {
         let entry = shared.grant.as_ref()?.current()?;
         let tokens = entry.tokens.as_ref()?;
-        let mut client = Grant::client_of(entry, tokens, &shared.config)?;
+        let mut client = tokens.client.of(&entry.issuer, &shared.config)?;
         if let Some(kind) = self.auth {
             client.auth = client.auth.presented_as(kind);
         }
         Some((entry, tokens, client))
     }
 
+    /// Whether there still is something to refresh: a snapshot may be older than the configuration.
+    pub(super) fn is_possible(&self, shared: &Shared) -> bool {
+        self.subject(shared).is_some()
+    }
+
     /// RFC 6749 §6: no scope, so that nothing is widened; `resource` as it was authorized.
     pub(super) fn task(&self, shared: &Shared) -> Task {
         let Some((_, tokens, client)) = self.subject(shared) else {
-            // The grant has gone since: find out.
+            // No machine gets here: a refresh begins, and resumes, only where there is something to refresh.
             return super::store::load(shared);
         };
         let refresh_token = tokens
@@ -91,8 +100,7 @@ impl Refreshing {
             Ok(response) => response,
             Err(cause) => {
                 if cause.may_have_acted() {
-                    let unknown = &mut shared.memory.unknown_refreshes;
-                    *unknown = unknown.saturating_add(1);
+                    unknown_outcome(shared);
                 }
                 let failure = Failure::new(Code::RefreshUnavailable, Stage::Refresh);
                 return self.postpone(
@@ -105,6 +113,7 @@ impl Refreshing {
         };
         let trouble = Trouble::of(response.status);
         if let Some(Trouble::Redirect) = trouble {
+            unknown_outcome(shared);
             let failure = Failure::new(Code::UnexpectedRedirect, Stage::Refresh);
             return shared.fail(failure.with_status(response.status));
         }
@@ -121,6 +130,7 @@ impl Refreshing {
                     resource: tokens.resource.clone(),
                     token_endpoint: tokens.token_endpoint.clone(),
                     refresh_token: tokens.refresh_token.clone(),
+                    issuer: issuer.clone(),
                 };
                 let earlier = tokens.granted.clone();
                 // So does what was granted, unless the server says otherwise.
@@ -130,10 +140,11 @@ impl Refreshing {
                     renewed.granted = earlier;
                 }
                 let change = Change::PutTokens(issuer, Box::new(renewed));
-                SavingGrant::begin(change, AfterSaving::Rest, shared)
+                SavingGrant::begin(change, AfterSaving::Refreshed, shared)
             }
             TokenAnswer::Refused(error) => self.refused(error, &response, shared),
             TokenAnswer::Unusable(why) => {
+                unknown_outcome(shared);
                 let failure = Failure::new(Code::BadTokenResponse, Stage::Refresh);
                 shared.fail(failure.about(why).with_status(response.status))
             }
@@ -156,14 +167,11 @@ impl Refreshing {
         response: &HttpResponse<'_>,
         shared: &mut Shared,
     ) -> Phase {
-        match Trouble::of(response.status) {
-            Some(Trouble::Throttled) => {
-                return self.postponed(Code::RefreshThrottled, response, shared);
-            }
-            Some(Trouble::Unavailable) => {
-                return self.postponed(Code::RefreshUnavailable, response, shared);
-            }
-            _ => {}
+        if let Some(Trouble::Throttled) = Trouble::of(response.status) {
+            return self.postponed(Code::RefreshThrottled, response, shared);
+        }
+        if token::is_passing(&error, response.status) {
+            return self.postponed(Code::RefreshUnavailable, response, shared);
         }
         let Some((entry, _, client)) = self.subject(shared) else {
             return shared.fail(crate::shared::store_failed());
@@ -171,6 +179,7 @@ impl Refreshing {
         let issuer = entry.issuer.clone();
         if token::is_client_error(&error) {
             if self.auth.is_none()
+                && token::is_authentication_error(&error)
                 && let Some(auth) = token::alternative(&client, AuthMethods::default())
             {
                 shared.note(Decision::AuthenticationRetried);
@@ -200,12 +209,6 @@ impl Refreshing {
             self.without_resource = true;
             return Phase::Refreshing(self);
         }
-        if matches!(
-            code,
-            "temporarily_unavailable" | "server_error" | "slow_down"
-        ) {
-            return self.postponed(Code::RefreshUnavailable, response, shared);
-        }
         let worthless = code == "invalid_grant";
         self.refused_for_good(worthless, shared)
     }
@@ -214,7 +217,7 @@ impl Refreshing {
     fn refused_for_good(self, drop: bool, shared: &mut Shared) -> Phase {
         shared.note(Decision::RefreshRejected);
         let Some((entry, tokens, _)) = self.subject(shared) else {
-            return start::sign_in(self.rejected(), shared);
+            return shared.fail(crate::shared::store_failed());
         };
         let (issuer, generation) = (entry.issuer.clone(), tokens.generation);
         Phase::Loading(Box::new(Loading::after_refusal(
@@ -256,6 +259,7 @@ impl Refreshing {
         let now = shared.now();
         let retry_at = http::retry_at(now, wait);
         shared.memory.retry_at = Some(retry_at);
+        shared.memory.retry_code = Some(failure.code());
         // What did not happen may be tried again.
         shared.memory.recovery.refreshed = false;
         let refused = self.attempt.reason == Reason::TokenRefused;
@@ -264,4 +268,11 @@ impl Refreshing {
         }
         shared.fail(failure.advising(Advice::RetryAfter(retry_at.millis_since(now))))
     }
+}
+
+/// The refresh token may have been redeemed, and nobody has what came of it. Counted, since a rotated refresh token that
+/// is sent again looks like theft (REF-11).
+fn unknown_outcome(shared: &mut Shared) {
+    let unknown = &mut shared.memory.unknown_refreshes;
+    *unknown = unknown.saturating_add(1);
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Advice, Code, Failure, Stage};
+use crate::error::{Code, Failure, Stage};
 use crate::machine::Ignored;
 use crate::phase::store::{Loading, SavingGrant};
 use crate::phase::{Attempt, Phase, Reason, Refreshing, ResourceDiscovery, Step};
@@ -40,12 +40,22 @@ pub(crate) enum Need {
     TooLarge,
 }
 
+impl Need {
+    /// Whether it says more than that a token is wanted.
+    pub(super) const fn is_challenge(&self) -> bool {
+        !matches!(self, Self::Connect | Self::Refresh)
+    }
+}
+
 /// Begins a flow from rest, or says why not.
 pub(crate) fn from_rest(phase: Phase, trigger: Box<Trigger>, shared: &mut Shared) -> Step {
     if let Some(saving) = shared.memory.unsaved.take() {
         return Step::Go(Phase::SavingGrant(saving));
     }
     if shared.grant.is_none() {
+        if let Need::Refresh = trigger.need {
+            return Step::Stay(phase, Ignored::NothingToDo);
+        }
         return Step::Go(Phase::Loading(Box::new(Loading::for_trigger(trigger))));
     }
     match decide(*trigger, shared) {
@@ -58,7 +68,7 @@ pub(crate) fn from_rest(phase: Phase, trigger: Box<Trigger>, shared: &mut Shared
 pub(crate) fn tick(phase: Phase, shared: &mut Shared) -> Step {
     let due = refresh_deadline(shared).is_some_and(|at| at <= shared.now());
     if due {
-        Step::Go(refresh(Attempt::default(), shared))
+        Step::Go(Refreshing::begin(Attempt::renewal(), shared))
     } else {
         Step::Stay(phase, Ignored::NotDue)
     }
@@ -89,20 +99,22 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
     match trigger.need {
         Need::Connect => match held {
             Some((_, _, true)) => Ok(Phase::Authorized),
-            _ if shared.can_refresh() => postponed_or_refresh(Attempt::default(), shared),
-            Some((_, true, _)) => Ok(Phase::Authorized),
+            Some((_, true, _)) if !shared.can_refresh() || shared.postponed().is_some() => {
+                Ok(Phase::Authorized)
+            }
+            _ if shared.can_refresh() => Ok(Refreshing::begin(Attempt::default(), shared)),
             _ => {
                 shared.note(Decision::StartedWithoutChallenge);
                 Ok(sign_in(Attempt::default(), shared))
             }
         },
-        Need::Refresh => {
-            if shared.can_refresh() {
-                postponed_or_refresh(Attempt::default(), shared)
-            } else {
-                Err(Ignored::NothingToDo)
-            }
-        }
+        Need::Refresh => match held {
+            _ if !shared.can_refresh() => Err(Ignored::NothingToDo),
+            // Several requests may have found the same token due; one refresh serves them all (REF-05).
+            Some((_, _, true)) => Err(Ignored::NotDue),
+            Some((_, true, _)) if shared.postponed().is_some() => Err(Ignored::NotDue),
+            _ => Ok(Refreshing::begin(Attempt::renewal(), shared)),
+        },
         Need::TooLarge => {
             Ok(shared.fail(Failure::new(Code::BadChallenge, Stage::ResourceDiscovery)))
         }
@@ -129,7 +141,7 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
                     attempt.reason = Reason::TokenRefused;
                     Ok(sign_in(attempt, shared))
                 }
-                Some(_) if shared.can_refresh() => postponed_or_refresh(attempt, shared),
+                Some(_) if shared.can_refresh() => Ok(Refreshing::begin(attempt, shared)),
                 _ => Ok(sign_in(attempt, shared)),
             }
         }
@@ -161,24 +173,6 @@ pub(crate) fn sign_in(attempt: Attempt, shared: &mut Shared) -> Phase {
     ResourceDiscovery::begin(attempt, shared)
 }
 
-fn refresh(attempt: Attempt, shared: &mut Shared) -> Phase {
-    Refreshing::begin(attempt, shared)
-}
-
-/// Refreshes, unless the server has asked for patience and time is not up.
-fn postponed_or_refresh(attempt: Attempt, shared: &mut Shared) -> Result<Phase, Ignored> {
-    let now = shared.now();
-    let Some(retry_at) = shared.memory.retry_at.filter(|at| *at > now) else {
-        return Ok(refresh(attempt, shared));
-    };
-    if shared.tokens().is_some_and(|tokens| tokens.is_good(now, 0)) {
-        return Err(Ignored::NotDue);
-    }
-    let wait = retry_at.millis_since(now);
-    let failure = Failure::new(Code::RefreshThrottled, Stage::Refresh);
-    Ok(shared.fail(failure.advising(Advice::RetryAfter(wait))))
-}
-
 /// A flow for what a challenge names.
 fn attempt(
     metadata_url: Option<&str>,
@@ -207,7 +201,7 @@ fn step_up(
         Some(demanded) => attempt.earlier.union(demanded).map_err(too_many)?,
         None => attempt.earlier.clone(),
     };
-    let Some(key) = shared.count_step_up(&wanted) else {
+    let Some(key) = shared.may_step_up(&wanted) else {
         let failure = Failure::new(Code::StepUpExhausted, Stage::Use);
         return Err(failure.about(wanted.as_str()));
     };

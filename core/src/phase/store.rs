@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::Task;
+use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::error::{Code, Failure, RecordError, Stage};
 use crate::event::StoreResult;
-use crate::grant::{Change, Grant};
+use crate::grant::{Change, Grant, Tokens};
 use crate::limits::MAX_STORE_TRIES;
 use crate::phase::registration::Ready;
 use crate::phase::start::{self, Trigger};
-use crate::phase::{Attempt, BindingRedirect, Phase, SignIn, authorize};
+use crate::phase::{Attempt, BindingRedirect, Phase, Reason, Refreshing, SignIn, authorize};
 use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
 use crate::trace::Decision;
@@ -27,6 +28,8 @@ pub(crate) struct Loading {
 enum AfterLoading {
     /// To know where we stand, and what somebody has asked for in the meantime.
     Start(Option<Box<Trigger>>),
+    /// Before a refresh token is sent: perhaps another process has sent it already (REF-06).
+    Refresh(Box<Attempt>),
     /// The refresh token of this generation was refused: perhaps another process has a newer one (REF-06).
     Refused {
         issuer: Issuer,
@@ -60,6 +63,7 @@ fn loaded(result: StoreResult<'_>, shared: &mut Shared) -> Result<(), Failure> {
             )?;
             shared.note(Decision::GrantLoaded);
             shared.hold(grant);
+            shared.just_read = true;
             Ok(())
         }
         StoreResult::Done | StoreResult::Conflict | StoreResult::Failed => Err(store_failed()),
@@ -76,6 +80,12 @@ impl Loading {
     pub(crate) fn for_trigger(trigger: Box<Trigger>) -> Self {
         Self {
             then: AfterLoading::Start(Some(trigger)),
+        }
+    }
+
+    pub(super) fn before_refresh(attempt: Attempt) -> Self {
+        Self {
+            then: AfterLoading::Refresh(Box::new(attempt)),
         }
     }
 
@@ -96,16 +106,21 @@ impl Loading {
         }
     }
 
-    /// Remembers what somebody asks for while the reading goes on; the first wins.
+    /// Remembers what somebody asks for while the reading goes on. The first wins, but a challenge says more than the wish
+    /// for a token.
     pub(crate) fn join(&mut self, trigger: Box<Trigger>) {
-        if let AfterLoading::Start(waiting @ None) = &mut self.then {
+        if let AfterLoading::Start(waiting) = &mut self.then
+            && waiting
+                .as_ref()
+                .is_none_or(|first| trigger.need.is_challenge() && !first.need.is_challenge())
+        {
             *waiting = Some(trigger);
         }
     }
 
     pub(super) fn stored(self, result: StoreResult<'_>, shared: &mut Shared) -> Phase {
+        let held = shared.tokens().map(|tokens| tokens.generation);
         if let Err(failure) = loaded(result, shared) {
-            shared.grant = None;
             return shared.fail(failure);
         }
         match self.then {
@@ -113,17 +128,25 @@ impl Loading {
             AfterLoading::Start(Some(trigger)) => {
                 start::decide(*trigger, shared).unwrap_or_else(|_| at_rest(shared))
             }
+            AfterLoading::Refresh(attempt) => {
+                let newer = adopts_newer(held, shared);
+                let now = shared.now();
+                if newer && shared.tokens().is_some_and(|tokens| tokens.is_good(now, 0)) {
+                    return Phase::Authorized;
+                }
+                if shared.tokens().is_none() && attempt.reason == Reason::Renewal {
+                    // Another process has signed out, and nobody has asked for a token since.
+                    return Phase::Idle;
+                }
+                Refreshing::begin(*attempt, shared)
+            }
             AfterLoading::Refused {
                 issuer,
                 generation,
                 drop,
                 attempt,
             } => {
-                let newer = shared
-                    .tokens()
-                    .is_some_and(|tokens| tokens.generation > generation);
-                if newer {
-                    shared.note(Decision::NewerGrantAdopted);
+                if adopts_newer(Some(generation), shared) {
                     return Phase::Authorized;
                 }
                 if drop && shared.tokens().is_some() {
@@ -135,6 +158,17 @@ impl Loading {
             }
         }
     }
+}
+
+/// Whether the store holds newer tokens than those of `generation`, put there by another process.
+fn adopts_newer(generation: Option<u64>, shared: &mut Shared) -> bool {
+    let newer = shared
+        .tokens()
+        .is_some_and(|tokens| Some(tokens.generation) > generation);
+    if newer {
+        shared.note(Decision::NewerGrantAdopted);
+    }
+    newer
 }
 
 /// At rest, with or without tokens.
@@ -159,8 +193,10 @@ pub(crate) struct SavingGrant {
 /// What the writing is for.
 #[derive(Serialize, Deserialize)]
 pub(super) enum AfterSaving {
+    /// The tokens can be used: a person has signed in for them, so that they yield to no others.
+    SignedIn,
     /// The tokens can be used.
-    Rest,
+    Refreshed,
     /// The client can be used.
     Authorize(Box<Ready>),
     /// Another way to get tokens is needed.
@@ -217,8 +253,12 @@ impl SavingGrant {
                     shared.note(Decision::NewerGrantAdopted);
                     Phase::Authorized
                 }
+                // Written now, the tokens would undo the sign-out.
+                Ok(()) if self.is_void(shared) => {
+                    shared.fail(Failure::new(Code::FlowTaken, Stage::Store))
+                }
                 Ok(()) => Phase::SavingGrant(self),
-                Err(failure) => shared.fail(failure),
+                Err(failure) => self.give_up(failure, shared),
             },
             (StoreResult::Failed, grant) if self.tries < MAX_STORE_TRIES => {
                 shared.grant = grant;
@@ -227,33 +267,49 @@ impl SavingGrant {
             }
             (_, grant) => {
                 shared.grant = grant;
-                if matches!(self.change, Change::PutTokens(..)) {
-                    // A rotated refresh token exists nowhere else: it is written before anything else happens.
-                    self.tries = 0;
-                    start::unsaved(self, shared);
-                }
-                shared.fail(store_failed())
+                self.give_up(store_failed(), shared)
             }
         }
     }
 
+    fn give_up(mut self: Box<Self>, failure: Failure, shared: &mut Shared) -> Phase {
+        if let AfterSaving::Fail(first) = self.then {
+            // What led here matters more than that it could not be noted.
+            return shared.fail(first);
+        }
+        if matches!(self.change, Change::PutTokens(..)) {
+            // A rotated refresh token exists nowhere else: it is written before anything else happens.
+            self.tries = 0;
+            start::unsaved(self, shared);
+        }
+        shared.fail(failure)
+    }
+
     /// Whether another process has stored newer tokens in the meantime, which are as good as ours.
     fn is_outdone(&self, shared: &Shared) -> bool {
-        let now = shared.now();
-        let wants_tokens = matches!(self.then, AfterSaving::Rest | AfterSaving::SignIn(_));
-        wants_tokens
-            && shared
-                .tokens()
-                .is_some_and(|tokens| tokens.generation > self.base && tokens.is_good(now, 0))
+        let wants_tokens = matches!(self.then, AfterSaving::Refreshed | AfterSaving::SignIn(_));
+        let newer = |tokens: &Tokens| {
+            (tokens.generation > self.base && tokens.is_good(shared.now(), 0))
+                || self.is_replaced(shared)
+        };
+        wants_tokens && shared.tokens().is_some_and(newer)
+    }
+
+    /// Whether the user has signed out elsewhere since the refreshed tokens were in use.
+    fn is_void(&self, shared: &Shared) -> bool {
+        let signed_out = |grant: &Grant| grant.signed_out > self.base;
+        matches!(self.then, AfterSaving::Refreshed)
+            && (shared.grant.as_ref().is_some_and(signed_out) || self.is_replaced(shared))
+    }
+
+    /// Whether the record was removed, or is one that was made after the removal.
+    fn is_replaced(&self, shared: &Shared) -> bool {
+        shared.memory.seen < self.base
     }
 
     fn finish(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
         match self.then {
-            AfterSaving::Rest => {
-                shared.memory.retry_at = None;
-                shared.memory.unknown_refreshes = 0;
-                Phase::Authorized
-            }
+            AfterSaving::SignedIn | AfterSaving::Refreshed => Phase::Authorized,
             AfterSaving::Authorize(ready) => authorize::begin(*ready, shared, rng),
             AfterSaving::SignIn(attempt) => start::sign_in(*attempt, shared),
             AfterSaving::Register(sign_in) => BindingRedirect::begin(sign_in, shared),
@@ -266,11 +322,31 @@ impl SavingGrant {
         matches!(self.then, AfterSaving::Authorize(_))
     }
 
+    /// Whether the values could have come from here, whoever stored them (LOG-07).
+    pub(crate) fn is_plausible(&self, config: &Config) -> bool {
+        let reachable = |url: &HttpUrl| url.may_be_reached(config.reach);
+        let sign_in = match &self.then {
+            AfterSaving::Authorize(ready) => Some(&ready.sign_in),
+            AfterSaving::Register(sign_in) => Some(sign_in),
+            _ => None,
+        };
+        let tokens = match &self.change {
+            Change::PutTokens(_, tokens) => Some(tokens),
+            _ => None,
+        };
+        self.urls().into_iter().all(reachable)
+            && sign_in.is_none_or(|sign_in| sign_in.resource.covers.contains(&config.server))
+            && tokens.is_none_or(|tokens| tokens.is_plausible(config))
+    }
+
     pub(super) fn urls(&self) -> Vec<&HttpUrl> {
         let mut urls = match &self.then {
             AfterSaving::Authorize(ready) => ready.sign_in.urls(),
             AfterSaving::Register(sign_in) => sign_in.urls(),
-            AfterSaving::Rest | AfterSaving::SignIn(_) | AfterSaving::Fail(_) => Vec::new(),
+            AfterSaving::SignedIn
+            | AfterSaving::Refreshed
+            | AfterSaving::SignIn(_)
+            | AfterSaving::Fail(_) => Vec::new(),
         };
         if let Change::PutTokens(issuer, tokens) = &self.change {
             urls.extend([issuer.url(), &tokens.token_endpoint]);
@@ -287,17 +363,17 @@ pub(crate) struct SigningOut {
 }
 
 impl SigningOut {
+    /// Begins. The tokens are not used from now on. Where nothing was stored, that is read again: a first record may have
+    /// been written in the meantime, by another process or by an answer that is still on its way.
     pub(super) fn begin(forget_client: bool, shared: &mut Shared) -> Phase {
-        match shared.grant.take() {
-            Some(nothing) if nothing.generation == 0 => signed_out(nothing, shared),
-            grant => {
-                shared.grant = grant;
-                Phase::SigningOut(Self {
-                    forget_client,
-                    tries: 0,
-                })
-            }
+        shared.grant.take_if(|grant| grant.generation == 0);
+        if let Some(grant) = &mut shared.grant {
+            grant.drop_tokens();
         }
+        Phase::SigningOut(Self {
+            forget_client,
+            tries: 0,
+        })
     }
 
     pub(super) fn task(&self, shared: &Shared) -> Task {
@@ -334,7 +410,12 @@ impl SigningOut {
             }
             (StoreResult::Loaded(None), None) => signed_out(Grant::empty(), shared),
             (result @ StoreResult::Loaded(_), None) => match loaded(result, shared) {
-                Ok(()) => Phase::SigningOut(self),
+                Ok(()) => {
+                    if let Some(grant) = &mut shared.grant {
+                        grant.drop_tokens();
+                    }
+                    Phase::SigningOut(self)
+                }
                 Err(failure) => shared.fail(failure),
             },
             (StoreResult::Conflict | StoreResult::Failed, _) if self.tries < MAX_STORE_TRIES => {
@@ -350,8 +431,6 @@ fn signed_out(grant: Grant, shared: &mut Shared) -> Phase {
     shared.hold(grant);
     let memory = &mut shared.memory;
     memory.recovery = Default::default();
-    memory.retry_at = None;
-    memory.unknown_refreshes = 0;
     memory.unsaved = None;
     shared.note(Decision::SignedOut);
     Phase::SignedOut

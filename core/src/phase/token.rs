@@ -14,7 +14,7 @@ use crate::scope::ScopeSet;
 use crate::secret::Secret;
 use crate::shared::Shared;
 use crate::trace::Decision;
-use crate::uri::HttpUrl;
+use crate::uri::{HttpUrl, Issuer};
 use crate::wire::resource_metadata::Resource;
 use crate::wire::token_response::{IssuedTokens, OAuthError, TokenAnswer};
 
@@ -121,16 +121,18 @@ impl Exchanging {
                 resource: sign_in.resource,
                 token_endpoint: server.token_endpoint,
                 refresh_token: None,
+                issuer: server.issuer.clone(),
             },
             shared,
         );
         let change = Change::PutTokens(server.issuer, Box::new(tokens));
-        SavingGrant::begin(change, AfterSaving::Rest, shared)
+        SavingGrant::begin(change, AfterSaving::SignedIn, shared)
     }
 
     fn refused(mut self: Box<Self>, error: OAuthError, status: u16, shared: &mut Shared) -> Phase {
-        let client_refused = is_client_error(&error);
-        if client_refused && !self.reauthenticated {
+        let passing = is_passing(&error, status);
+        let client_refused = !passing && is_client_error(&error);
+        if client_refused && !self.reauthenticated && is_authentication_error(&error) {
             let methods = self.pending.sign_in.server.auth_methods;
             if let Some(auth) = alternative(&self.pending.client, methods) {
                 shared.note(Decision::AuthenticationRetried);
@@ -139,10 +141,12 @@ impl Exchanging {
                 return Phase::Exchanging(self);
             }
         }
-        let code = match error.code.as_str() {
-            _ if client_refused => Code::ClientRejected,
-            "temporarily_unavailable" | "server_error" => Code::TokenUnavailable,
-            _ => Code::CodeRejected,
+        let code = if passing {
+            Code::TokenUnavailable
+        } else if client_refused {
+            Code::ClientRejected
+        } else {
+            Code::CodeRejected
         };
         let failure = Failure::new(code, Stage::TokenExchange)
             .with_status(status)
@@ -152,18 +156,24 @@ impl Exchanging {
             client,
             ..
         } = *self.pending;
-        // A registration that the server has forgotten is made anew, once; some servers say invalid_grant then.
         let ours_to_replace = client.origin == ClientOrigin::Dynamic;
-        if !ours_to_replace || code == Code::TokenUnavailable {
+        if !ours_to_replace || passing {
             return shared.fail(failure);
         }
-        let change = Change::DropClient(sign_in.server.issuer.clone(), client.id);
-        let then = if client_refused && !sign_in.attempt.reregistered {
+        let issuer = sign_in.server.issuer.clone();
+        // A registration that the server has forgotten is made anew, once. Some servers refuse the code then, as if it
+        // were at fault: the next sign-in registers anew, unless tokens prove that the client is known.
+        let (change, then) = if !client_refused {
+            let change = Change::DropUnprovenClient(issuer, client.id);
+            (change, AfterSaving::Fail(failure))
+        } else if sign_in.attempt.reregistered {
+            let change = Change::DropClient(issuer, client.id);
+            (change, AfterSaving::Fail(failure))
+        } else {
             shared.note(Decision::ClientForgotten);
             sign_in.attempt.reregistered = true;
-            AfterSaving::Register(sign_in)
-        } else {
-            AfterSaving::Fail(failure)
+            let change = Change::DropClient(issuer, client.id);
+            (change, AfterSaving::Register(sign_in))
         };
         SavingGrant::begin(change, then, shared)
     }
@@ -188,6 +198,23 @@ pub(super) fn is_client_error(error: &OAuthError) -> bool {
     )
 }
 
+/// Whether the error is about how the client presented itself. One that was recognised but is not allowed to do this
+/// (`unauthorized_client`) gains nothing by presenting itself otherwise.
+pub(super) fn is_authentication_error(error: &OAuthError) -> bool {
+    is_client_error(error) && error.code.as_str() != "unauthorized_client"
+}
+
+/// Whether the error may be gone the next time, by its code or by the status that it came with.
+pub(super) fn is_passing(error: &OAuthError, status: u16) -> bool {
+    matches!(
+        error.code.as_str(),
+        "temporarily_unavailable" | "server_error" | "slow_down"
+    ) || matches!(
+        Trouble::of(status),
+        Some(Trouble::Throttled | Trouble::Unavailable)
+    )
+}
+
 /// Another way to present the client's secret.
 pub(super) fn alternative(client: &Client, methods: AuthMethods) -> Option<ClientAuth> {
     client.auth.alternative(methods)
@@ -199,6 +226,7 @@ pub(super) struct Asked<'a> {
     pub(super) scopes: ScopeSet,
     pub(super) resource: Resource,
     pub(super) token_endpoint: HttpUrl,
+    pub(super) issuer: Issuer,
     /// What is kept when no new one comes (RFC 6749 §6).
     pub(super) refresh_token: Option<Secret>,
 }
@@ -239,11 +267,7 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
         requested: asked.scopes,
         granted,
         resource: asked.resource,
-        client: TokenClient {
-            id: asked.client.id.clone(),
-            origin: asked.client.origin,
-            auth: asked.client.auth.kind(),
-        },
+        client: TokenClient::new(asked.client, &asked.issuer, &shared.config),
         token_endpoint: asked.token_endpoint,
     }
 }

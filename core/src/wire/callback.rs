@@ -32,13 +32,23 @@ pub(crate) enum Reading {
 pub(crate) enum Response {
     Code {
         code: Secret,
-        /// Whether `iss` vouches for it (RFC 9207).
-        issuer_confirmed: bool,
+        voucher: Voucher,
     },
     Error {
         code: ServerText,
         text: Option<ServerText>,
     },
+}
+
+/// What vouches for the issuer of a response (RFC 9207 §2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voucher {
+    /// `iss` is the issuer that was asked.
+    Issuer,
+    /// `iss` is the further value that the configuration accepts.
+    Configuration,
+    /// There is no `iss`, and there need not be.
+    Nothing,
 }
 
 /// Why a response for this sign-in must not be used.
@@ -121,15 +131,12 @@ impl<'a> Parameters<'a> {
             return Err(Fault::Malformed("it repeats a parameter"));
         }
         // The four rows of the specification: plain string comparison, nothing normalised.
-        let issuer_confirmed = match (&self.issuer, expected.sends_iss) {
-            (Some(issuer), _) => {
-                if issuer != expected.issuer && Some(&**issuer) != expected.extra_issuer {
-                    return Err(Fault::IssuerMismatch((&**issuer).into()));
-                }
-                true
-            }
+        let voucher = match (self.issuer.as_deref(), expected.sends_iss) {
+            (Some(issuer), _) if issuer == expected.issuer => Voucher::Issuer,
+            (Some(issuer), _) if Some(issuer) == expected.extra_issuer => Voucher::Configuration,
+            (Some(issuer), _) => return Err(Fault::IssuerMismatch(issuer.into())),
             (None, true) => return Err(Fault::IssuerMissing),
-            (None, false) => false,
+            (None, false) => Voucher::Nothing,
         };
         if self.unexpected {
             return Err(Fault::Malformed("it carries a token"));
@@ -139,7 +146,7 @@ impl<'a> Parameters<'a> {
         match (code, error) {
             (Some(code), None) => Ok(Response::Code {
                 code: Secret::new(code),
-                issuer_confirmed,
+                voucher,
             }),
             (None, Some(error)) => Ok(Response::Error {
                 code: ServerText::new(error),
@@ -200,15 +207,13 @@ mod tests {
     #[test]
     fn the_four_rows_of_iss() {
         let code = |query: &str, sends_iss| match read_with(query, sends_iss) {
-            Reading::Ours(Ok(Response::Code {
-                issuer_confirmed, ..
-            })) => issuer_confirmed,
+            Reading::Ours(Ok(Response::Code { voucher, .. })) => voucher,
             other => panic!("{query}: {other:?}"),
         };
         let right = "code=c&state=S&iss=https%3A%2F%2Fas.example";
-        assert!(code(right, true));
-        assert!(code(right, false));
-        assert!(!code("code=c&state=S", false));
+        assert_eq!(code(right, true), Voucher::Issuer);
+        assert_eq!(code(right, false), Voucher::Issuer);
+        assert_eq!(code("code=c&state=S", false), Voucher::Nothing);
         assert_eq!(fault("code=c&state=S", true), Fault::IssuerMissing);
         for other in [
             "https%3A%2F%2Fas.example%2F",

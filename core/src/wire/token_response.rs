@@ -174,7 +174,8 @@ fn is_token(token: &str) -> bool {
     token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// A non-negative number of seconds, as a number or in a string; anything else is as if absent (RFC 6749 App. A.14).
+/// A positive number of seconds, as a number or in a string; anything else is as if absent (RFC 6749 App. A.14). So is
+/// zero: whoever says that means a token that does not expire, and one that has no life would be refreshed without end.
 fn seconds(value: &Loose<'_>) -> Option<u64> {
     let number = match value {
         Loose::Number(number) => *number,
@@ -182,7 +183,7 @@ fn seconds(value: &Loose<'_>) -> Option<u64> {
         _ => return None,
     };
     // A float turns into the nearest integer within range; NaN fails the comparison.
-    (number >= 0.0).then(|| (number as u64).min(MAX_EXPIRES_IN))
+    (number >= 1.0).then(|| (number as u64).min(MAX_EXPIRES_IN))
 }
 
 #[cfg(test)]
@@ -237,6 +238,7 @@ mod tests {
                 false,
             ),
             (r#"{"access_token":"a","expires_in":-1}"#, None, None, true),
+            (r#"{"access_token":"a","expires_in":0}"#, None, None, true),
             (
                 r#"{"access_token":"a","expires_in":18446744073709551616}"#,
                 Some(MAX_EXPIRES_IN),

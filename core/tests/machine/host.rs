@@ -1,0 +1,312 @@
+//! A host in memory: canned servers, a store, a clock, and a random source that counts.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mcp_oauth_core::*;
+
+pub(crate) const SERVER: &str = "https://mcp.example/mcp";
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:49152/callback";
+
+pub(crate) const RESOURCE_METADATA: &str = r#"{"resource":"https://mcp.example/mcp",
+    "authorization_servers":["https://as.example"],"scopes_supported":["notes:read"]}"#;
+pub(crate) const SERVER_METADATA: &str = r#"{"issuer":"https://as.example",
+    "authorization_endpoint":"https://as.example/authorize","token_endpoint":"https://as.example/token",
+    "registration_endpoint":"https://as.example/register","code_challenge_methods_supported":["S256"],
+    "token_endpoint_auth_methods_supported":["none"],"authorization_response_iss_parameter_supported":true}"#;
+pub(crate) const REGISTRATION: &str = r#"{"client_id":"client-1"}"#;
+
+/// The records of a store that several machines may share.
+pub(crate) type Records = Rc<RefCell<HashMap<String, (u64, Vec<u8>)>>>;
+
+/// The answer of the token endpoint to a request body: status and body.
+pub(crate) type TokenEndpoint = Rc<RefCell<dyn FnMut(&str) -> (u16, String)>>;
+
+/// Counts up from a start, so that no two draws are the same.
+pub(crate) struct Counting(pub(crate) u8);
+
+impl Entropy for Counting {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        for byte in bytes {
+            *byte = self.0;
+            self.0 = self.0.wrapping_mul(5).wrapping_add(3);
+        }
+        Ok(())
+    }
+}
+
+pub(crate) struct Host {
+    pub(crate) config: Arc<Config>,
+    pub(crate) machine: Machine,
+    pub(crate) rng: Counting,
+    pub(crate) now: Timestamp,
+    pub(crate) records: Records,
+    pub(crate) tokens: TokenEndpoint,
+    /// What every debug print of an action was.
+    pub(crate) seen: Vec<String>,
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        server_url: SERVER.into(),
+        ..Settings::default()
+    }
+}
+
+/// Issues `at-1`, `rt-1`, then `at-2`, `rt-2`, and so on.
+pub(crate) fn issuing_tokens() -> TokenEndpoint {
+    let mut count = 0;
+    Rc::new(RefCell::new(move |_: &str| {
+        count += 1;
+        let body = format!(
+            r#"{{"access_token":"at-{count}","token_type":"Bearer","expires_in":3600,"refresh_token":"rt-{count}"}}"#
+        );
+        (200, body)
+    }))
+}
+
+impl Host {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self::sharing(settings, Records::default(), issuing_tokens(), 7)
+    }
+
+    pub(crate) fn sharing(
+        settings: Settings,
+        records: Records,
+        tokens: TokenEndpoint,
+        seed: u8,
+    ) -> Self {
+        let config = Arc::new(Config::new(settings).expect("the settings are right"));
+        Self {
+            machine: Machine::new(config.clone(), ""),
+            config,
+            rng: Counting(seed),
+            now: Timestamp::from_seconds(1_800_000_000),
+            records,
+            tokens,
+            seen: Vec::new(),
+        }
+    }
+
+    pub(crate) fn give(&mut self, event: Event<'_>) -> Result<Outcome, Misuse> {
+        let mut context = Context {
+            now: self.now,
+            rng: &mut self.rng,
+        };
+        self.machine.handle(event, &mut context)
+    }
+
+    pub(crate) fn action(&self) -> Option<Action> {
+        match self.machine.next() {
+            Next::Do(action) => Some(action.clone()),
+            Next::Rest(_) => None,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ActionId {
+        self.action()
+            .map_or(ActionId::from_number(0), |action| action.id)
+    }
+
+    pub(crate) fn challenge(&mut self, generation: Option<u64>) -> Result<Outcome, Misuse> {
+        self.give(Event::Challenge(Challenge {
+            status: 401,
+            www_authenticate: &[b"Bearer"],
+            generation,
+        }))
+    }
+
+    /// The state of the URL opened last.
+    pub(crate) fn callback(&self) -> String {
+        match self.action().map(|action| action.task) {
+            Some(Task::OpenUrl(open)) => {
+                format!(
+                    "code=the-code&state={}&iss=https%3A%2F%2Fas.example",
+                    open.state.expose()
+                )
+            }
+            other => panic!("no URL is open: {other:?}"),
+        }
+    }
+
+    /// Carries out the outstanding action as an honest host with honest servers would.
+    pub(crate) fn step(&mut self) {
+        let action = self.action().expect("there is something to do");
+        self.seen.push(format!("{action:?}"));
+        let id = action.id;
+        let outcome = match &action.task {
+            Task::Http(request) => {
+                let (status, body) = self.serve(request);
+                let response = HttpResponse {
+                    status,
+                    headers: &[],
+                    body: body.as_bytes(),
+                };
+                self.give(Event::Reply { id, response })
+            }
+            Task::BindRedirect { .. } => self.give(Event::RedirectBound { id, uri: REDIRECT }),
+            Task::OpenUrl(_) => {
+                let query = self.callback();
+                self.give(Event::Callback(CallbackText::Query(&query)))
+            }
+            Task::Store(op) => {
+                let (record, done) = self.store(op);
+                let result = match (&record, done) {
+                    (Some(record), _) => StoreResult::Loaded(Some(record)),
+                    (None, Some(true)) => StoreResult::Done,
+                    (None, Some(false)) => StoreResult::Conflict,
+                    (None, None) => StoreResult::Loaded(None),
+                };
+                self.give(Event::Stored { id, result })
+            }
+            Task::AskForClient { .. } => self.give(Event::ClientProvided {
+                id,
+                client: ProvidedClient {
+                    client_id: "asked-for".into(),
+                    client_secret: None,
+                    auth_method: None,
+                },
+            }),
+            other => panic!("unknown task {other:?}"),
+        };
+        assert_eq!(outcome, Ok(Outcome::Advanced), "{action:?}");
+    }
+
+    fn serve(&mut self, request: &HttpRequest) -> (u16, String) {
+        let body = request.body.as_ref().map_or("", Secret::expose).to_owned();
+        match request.purpose {
+            Purpose::ResourceMetadata => (200, RESOURCE_METADATA.into()),
+            Purpose::ServerMetadata => (200, SERVER_METADATA.into()),
+            Purpose::Registration => (201, REGISTRATION.into()),
+            _ => (self.tokens.borrow_mut())(&body),
+        }
+    }
+
+    /// A store that keeps its contract: the record for a load, or whether a write was done.
+    fn store(&mut self, op: &StoreOp) -> (Option<Vec<u8>>, Option<bool>) {
+        let mut records = self.records.borrow_mut();
+        let name = op.key().as_str().to_owned();
+        let held = records.get(&name).map(|(generation, _)| *generation);
+        match op {
+            StoreOp::Load { .. } => (records.get(&name).map(|(_, bytes)| bytes.clone()), None),
+            StoreOp::Save {
+                expected,
+                generation,
+                record,
+                ..
+            } => {
+                let fits = held == *expected;
+                if fits {
+                    assert_eq!(
+                        mcp_oauth_core::store::generation_of(record.expose()),
+                        Ok(*generation)
+                    );
+                    records.insert(name, (*generation, record.expose().to_vec()));
+                }
+                (None, Some(fits))
+            }
+            StoreOp::Delete { expected, .. } => {
+                let fits = held == Some(*expected);
+                if fits {
+                    records.remove(&name);
+                }
+                (None, Some(fits))
+            }
+        }
+    }
+
+    /// Goes on until the machine is in this phase.
+    pub(crate) fn until(&mut self, phase: PhaseKind) {
+        for _ in 0..32 {
+            if self.machine.phase() == phase {
+                return;
+            }
+            self.step();
+        }
+        panic!("{phase:?} was not reached, but {:?}", self.machine.phase());
+    }
+
+    /// Goes on until the machine rests.
+    pub(crate) fn run(&mut self) {
+        for _ in 0..40 {
+            if self.action().is_none() {
+                return;
+            }
+            self.step();
+        }
+        panic!("the machine does not come to rest");
+    }
+
+    /// A host whose machine has signed in.
+    pub(crate) fn signed_in() -> Self {
+        let mut host = Self::new(settings());
+        host.run();
+        host.give(Event::Connect).expect("no misuse");
+        host.run();
+        assert_eq!(host.machine.phase(), PhaseKind::Authorized);
+        host
+    }
+
+    /// A host whose machine is in this phase, by the shortest way.
+    pub(crate) fn in_phase(phase: PhaseKind) -> Self {
+        use PhaseKind as P;
+        match phase {
+            P::Loading => Self::new(settings()),
+            P::Idle => {
+                let mut host = Self::new(settings());
+                host.run();
+                host
+            }
+            P::Authorized => Self::signed_in(),
+            P::Refreshing => {
+                let mut host = Self::signed_in();
+                host.now = host.now.after(3_600_000);
+                host.give(Event::Refresh).expect("no misuse");
+                host.until(phase);
+                host
+            }
+            P::SigningOut | P::SignedOut => {
+                let mut host = Self::signed_in();
+                let forget_client = false;
+                host.give(Event::SignOut { forget_client })
+                    .expect("no misuse");
+                host.until(phase);
+                host
+            }
+            P::Failed => {
+                let mut host = Self::in_phase(P::AwaitingCallback);
+                host.give(Event::Cancel).expect("no misuse");
+                host.until(phase);
+                host
+            }
+            P::AskingClient => {
+                let mut host = Self::new(Settings {
+                    dynamic_registration: false,
+                    ask_for_client: true,
+                    ..settings()
+                });
+                host.run();
+                host.give(Event::Connect).expect("no misuse");
+                host.until(phase);
+                host
+            }
+            _ => {
+                let mut host = Self::new(settings());
+                host.run();
+                host.give(Event::Connect).expect("no misuse");
+                host.until(phase);
+                host
+            }
+        }
+    }
+
+    /// The failure that the machine rests with.
+    pub(crate) fn failure(&self) -> Failure {
+        match self.machine.next() {
+            Next::Rest(Verdict::Failed(failure)) => failure.clone(),
+            other => panic!("has not failed: {other:?}"),
+        }
+    }
+}

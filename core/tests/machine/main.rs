@@ -1,0 +1,17 @@
+//! The machine as a whole: every phase against every event, misuse, races, leaks, hostile answers.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+mod entropy;
+mod grid;
+mod host;
+mod hostile;
+mod misuse;
+mod races;
+mod records;
+mod secrets;

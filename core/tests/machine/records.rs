@@ -1,0 +1,112 @@
+//! What if a stored record is not what was stored?
+
+use mcp_oauth_core::*;
+
+use crate::host::{Host, settings};
+
+/// The grant record of a signed-in machine, as text.
+fn grant() -> String {
+    let host = Host::signed_in();
+    let records = host.records.borrow();
+    let (_, record) = records.values().next().expect("a grant is stored");
+    String::from_utf8(record.clone()).expect("a record is text")
+}
+
+/// How a new machine takes a record.
+fn loaded(record: &str) -> Host {
+    let mut host = Host::new(settings());
+    let id = host.id();
+    let result = StoreResult::Loaded(Some(record.as_bytes()));
+    host.give(Event::Stored { id, result }).expect("no misuse");
+    host
+}
+
+// LOG-07
+#[test]
+fn records_that_cannot_have_been_written_here_are_refused_and_never_overwritten() {
+    let good = grant();
+    assert_eq!(loaded(&good).machine.phase(), PhaseKind::Authorized);
+    let tampered = [
+        ("\"version\":1", "\"version\":2"),
+        ("mcp-oauth-grant", "mcp-oauth-flow"),
+        (
+            "https://mcp.example/mcp\",\"account",
+            "https://other.example/mcp\",\"account",
+        ),
+        ("\"account\":\"\"", "\"account\":\"somebody\""),
+        (
+            "\"token_endpoint\":\"https://as.example",
+            "\"token_endpoint\":\"http://as.example",
+        ),
+        (
+            "\"token_endpoint\":\"https://as.example",
+            "\"token_endpoint\":\"https://127.0.0.1",
+        ),
+        (
+            "\"issuer\":\"https://as.example\"",
+            "\"issuer\":\"https://10.0.0.1\"",
+        ),
+        (
+            "\"covers\":\"https://mcp.example/mcp\"",
+            "\"covers\":\"https://mcp.example/other\"",
+        ),
+        (
+            "\"covers\":\"https://mcp.example/mcp\"",
+            "\"covers\":\"https://evil.example/\"",
+        ),
+        ("Bearer at-1", "Basic at-1"),
+        ("Bearer at-1", "Bearer at-1\\r\\nx: y"),
+        (
+            "\"generation\":2,\"issued_at\"",
+            "\"generation\":9,\"issued_at\"",
+        ),
+    ];
+    for (from, to) in tampered {
+        assert!(good.contains(from), "{from} is in {good}");
+        let mut host = loaded(&good.replace(from, to));
+        assert_eq!(host.failure().code(), Code::BadRecord, "{from} → {to}");
+        // It is read again, and not replaced, when somebody asks for a token.
+        host.give(Event::Connect).expect("no misuse");
+        let task = host.action().expect("something to do").task;
+        assert!(
+            matches!(task, Task::Store(StoreOp::Load { .. })),
+            "{task:?}"
+        );
+    }
+    for cut in [0, 1, good.len() / 2, good.len() - 1] {
+        assert_eq!(loaded(&good[..cut]).failure().code(), Code::BadRecord);
+    }
+    let newer = good.replace("\"body\":{", "\"later\":[1],\"body\":{\"later\":{},");
+    assert_eq!(
+        loaded(&newer).machine.phase(),
+        PhaseKind::Authorized,
+        "unknown members are ignored"
+    );
+}
+
+// LOG-07
+#[test]
+fn snapshots_that_cannot_have_been_written_here_are_refused() {
+    for phase in PhaseKind::ALL {
+        let host = Host::in_phase(*phase);
+        let snapshot = host.machine.snapshot();
+        let text = std::str::from_utf8(snapshot.expose()).expect("a snapshot is text");
+        let resume = |text: &str| Machine::resume(host.config.clone(), "", text.as_bytes()).err();
+        assert_eq!(resume(text), None, "{phase:?}");
+        let too_new = text.replacen("\"version\":1", "\"version\":2", 1);
+        assert_eq!(resume(&too_new), Some(RecordError::TooNew), "{phase:?}");
+        for cut in [0, 1, text.len() / 3, text.len() - 1] {
+            assert_eq!(
+                resume(&text[..cut]),
+                Some(RecordError::Malformed),
+                "{phase:?}"
+            );
+        }
+        let foreign = Machine::resume(host.config.clone(), "other", text.as_bytes());
+        assert_eq!(foreign.err(), Some(RecordError::Foreign), "{phase:?}");
+        let moved = text.replace("https://as.example", "https://10.0.0.1");
+        if moved != text && *phase != PhaseKind::Exchanging {
+            assert_eq!(resume(&moved), Some(RecordError::Foreign), "{phase:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Does a secret show where it should not?
+
+use mcp_oauth_core::*;
+
+use crate::host::{Host, settings};
+
+/// Marked values of every kind of secret that a flow meets.
+const MARKS: &[&str] = &[
+    "MARK-access",
+    "MARK-refresh",
+    "the-code",
+    "MARK-secret",
+    "MARK-initial",
+];
+
+fn marked() -> Host {
+    let mut host = Host::new(Settings {
+        initial_access_token: Some(Secret::new("MARK-initial")),
+        ..settings()
+    });
+    host.tokens = std::rc::Rc::new(std::cell::RefCell::new(|_: &str| {
+        let body = r#"{"access_token":"MARK-access","token_type":"Bearer","expires_in":3600,"refresh_token":"MARK-refresh"}"#;
+        (200, body.to_owned())
+    }));
+    host
+}
+
+/// Everything that a host might log.
+fn shown(host: &Host) -> String {
+    let mut shown = format!("{:?} {:?}", host.machine, host.config);
+    if let Next::Rest(Verdict::Failed(failure)) = host.machine.next() {
+        shown += &format!("{failure} {failure:?}");
+    }
+    for entry in host.machine.trace() {
+        shown += &format!("{entry:?} {} {}", entry.decision, entry.decision.clause());
+    }
+    shown
+}
+
+// LOG-01, LOG-03, REG-20, AZR-06, AZR-08, RSP-15, USE-02
+#[test]
+fn no_secret_shows_in_anything_that_prints() {
+    let mut host = marked();
+    let mut marks: Vec<String> = MARKS.iter().map(|mark| (*mark).to_owned()).collect();
+    host.run();
+    host.give(Event::Connect).expect("no misuse");
+    for _ in 0..40 {
+        let Some(action) = host.action() else { break };
+        if let Task::OpenUrl(open) = &action.task {
+            marks.push(open.state.expose().to_owned());
+        }
+        if let Task::Http(request) = &action.task {
+            let body = request.body.as_ref().map_or("", Secret::expose);
+            marks.extend(
+                body.split('&')
+                    .filter_map(|pair| pair.strip_prefix("code_verifier="))
+                    .map(str::to_owned),
+            );
+        }
+        for mark in &marks {
+            assert!(
+                !shown(&host).contains(mark),
+                "{mark} shows: {}",
+                shown(&host)
+            );
+        }
+        host.step();
+    }
+    assert_eq!(host.machine.phase(), PhaseKind::Authorized);
+    assert_eq!(marks.len(), MARKS.len() + 2, "state and verifier were seen");
+    for mark in &marks {
+        assert!(!shown(&host).contains(mark), "{mark} shows");
+    }
+}
+
+// LOG-01, URL-06, RSP-16, TOK-12
+#[test]
+fn what_a_server_says_is_shown_only_where_it_is_meant_for_people_and_made_safe() {
+    let mut host = Host::in_phase(PhaseKind::Exchanging);
+    let id = host.id();
+    let body =
+        r#"{"error":"invalid_grant","error_description":"\u001b[31mno\u202e","x":"the-code"}"#;
+    let response = HttpResponse {
+        status: 400,
+        headers: &[],
+        body: body.as_bytes(),
+    };
+    host.give(Event::Reply { id, response }).expect("no misuse");
+    host.run();
+    let text = host.failure().to_string();
+    assert!(text.contains("invalid_grant"), "{text}");
+    assert!(text.chars().all(|c| (' '..='~').contains(&c)), "{text:?}");
+    assert!(!text.contains("the-code"), "{text}");
+}
+
+// LOG-06
+#[test]
+fn every_record_is_handed_out_as_secret() {
+    let mut host = marked();
+    host.run();
+    host.give(Event::Connect).expect("no misuse");
+    let mut records = 0;
+    while let Some(action) = host.action() {
+        if let Task::Store(StoreOp::Save { record, .. }) = &action.task {
+            records += 1;
+            assert!(!format!("{record:?}").contains('{'), "{record:?}");
+        }
+        host.step();
+    }
+    assert_eq!(records, 3, "client, flow and tokens");
+}
+
+// AZR-06, AZR-08, USE-02, PRM-21
+#[test]
+fn codes_verifiers_and_tokens_go_where_they_belong_and_nowhere_else() {
+    let mut host = marked();
+    host.run();
+    host.give(Event::Connect).expect("no misuse");
+    let mut with_code = 0;
+    while let Some(action) = host.action() {
+        match &action.task {
+            Task::Http(request) => {
+                let body = request.body.as_ref().map_or("", Secret::expose);
+                let headers: String = request.headers.iter().map(|h| h.value.expose()).collect();
+                let url = request.url.as_str();
+                assert!(!url.contains("MARK") && !url.contains("the-code"), "{url}");
+                let has_code = body.contains("the-code") || body.contains("code_verifier");
+                with_code += u32::from(has_code);
+                assert_eq!(has_code, request.purpose == Purpose::CodeExchange);
+                assert_eq!(
+                    headers.contains("MARK-initial"),
+                    request.purpose == Purpose::Registration
+                );
+                assert!(!headers.contains("MARK-access"));
+            }
+            Task::OpenUrl(open) => {
+                let url = open.url.expose();
+                assert!(!url.contains("MARK") && !url.contains("verifier"), "{url}");
+            }
+            _ => {}
+        }
+        host.step();
+    }
+    assert_eq!(with_code, 1);
+}
