@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use getrandom::SysRng;
 use mcp_oauth_core::{
     Action, ActionId, Cause, Code, Context, Event, Failure, HttpRequest, HttpUrl, Machine, Method,
-    Misuse, Next, OpenUrl, Outcome, Reach, Refusal, RequestHeaders, Secret, StoreOp, Task,
+    Misuse, Next, OpenUrl, Outcome, Purpose, Reach, Refusal, RequestHeaders, Secret, StoreOp, Task,
     Timestamp, TraceEntry, Verdict,
 };
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use crate::agent::{Opened, Redirect, UserAgent};
 use crate::authorizer::{Builder, ClientSource, Token};
 use crate::error::{BuildError, Error};
 use crate::http::Network;
-use crate::store::{Store, StoreError};
+use crate::store::{Hold, Store, StoreError};
 
 use answer::Answer;
 pub(crate) use errand::{Errand, Settled};
@@ -118,6 +118,8 @@ impl Driver {
     async fn run(&self, flow: &mut Flow, cancels: &mut watch::Receiver<u64>) -> Result<(), Error> {
         flow.page = None;
         flow.trouble = None;
+        // Keeps other processes from refreshing what this one is about to refresh.
+        let mut hold = None;
         loop {
             self.close_redirect(flow);
             let action = match self.machine().next() {
@@ -131,7 +133,10 @@ impl Driver {
                     break;
                 }
             };
-            self.carry_out(&action, flow, cancels).await;
+            if !leads_to_refresh(&action.task) {
+                hold = None;
+            }
+            self.carry_out(&action, flow, &mut hold, cancels).await;
         }
         self.ended.fetch_add(1, Ordering::Release);
         flow.last.clone()
@@ -142,11 +147,12 @@ impl Driver {
         &self,
         action: &Action,
         flow: &mut Flow,
+        hold: &mut Option<Hold>,
         cancels: &mut watch::Receiver<u64>,
     ) {
         let mut pause = Duration::ZERO;
         let answer = {
-            let mut work = pin!(self.work(action, flow));
+            let mut work = pin!(self.work(action, flow, hold));
             loop {
                 let event = tokio::select! {
                     answer = &mut work => break answer,
@@ -186,7 +192,7 @@ impl Driver {
         }
     }
 
-    async fn work(&self, action: &Action, flow: &mut Flow) -> Answer {
+    async fn work(&self, action: &Action, flow: &mut Flow, hold: &mut Option<Hold>) -> Answer {
         let again = flow.begun.replace(action.id) == Some(action.id);
         match &action.task {
             Task::Http(request) => {
@@ -205,7 +211,13 @@ impl Driver {
                 }
             }
             Task::OpenUrl(request) => self.visit(request, flow, again).await,
-            Task::Store(operation) => self.keep(operation).await,
+            Task::Store(operation) => {
+                if let (StoreOp::Load { key }, None) = (operation, &*hold) {
+                    // Without it writes are as safe, and only a refresh may be made twice.
+                    *hold = self.store.hold(key).await.ok();
+                }
+                self.keep(operation).await
+            }
             Task::AskForClient {
                 issuer,
                 redirect_uri,
@@ -322,6 +334,15 @@ impl Driver {
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// From the reading of the grant to the writing of its new tokens, nothing else is done.
+fn leads_to_refresh(task: &Task) -> bool {
+    match task {
+        Task::Store(_) => true,
+        Task::Http(request) => request.purpose == Purpose::Refresh,
+        _ => false,
     }
 }
 

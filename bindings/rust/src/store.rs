@@ -13,6 +13,7 @@ mod swap;
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::pin::Pin;
 
 use mcp_oauth_core::{SecretBytes, StoreKey, Timestamp};
@@ -47,6 +48,16 @@ impl StoreError {
 /// What a [`Store`] does, in time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
+/// What [`Store::hold`] gives: others wait while it is kept.
+pub struct Hold(#[expect(dead_code, reason = "kept for what its drop does")] Box<dyn Any + Send>);
+
+impl Hold {
+    /// With whatever must be dropped for the waiting to end.
+    pub fn new(kept: impl Any + Send) -> Self {
+        Self(Box::new(kept))
+    }
+}
+
 /// A credential store, under the contract of [`StoreOp`](mcp_oauth_core::StoreOp): a write happens completely or not at
 /// all, is durable once acknowledged, and happens only if the store holds exactly the generation that is expected.
 ///
@@ -68,6 +79,16 @@ pub trait Store: Send + Sync {
 
     /// Removes the record of this key if the store holds the generation `expected`. No record is a conflict.
     fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written>;
+
+    /// Keeps whoever else asks for the same from reading this key in order to refresh, until the answer is dropped: a refresh
+    /// token that is sent twice looks stolen, and a server that rotates them then takes everything back (RFC 9700 §4.14.2).
+    /// Waits for those who hold it now, though not for ever: writes are safe without it.
+    ///
+    /// The default keeps nobody.
+    fn hold<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Hold> {
+        let _ = key;
+        Box::pin(async { Ok(Hold::new(())) })
+    }
 
     /// All grants that are kept, in no particular order: what a program shows to tell which servers it has credentials for.
     fn grants(&self) -> StoreFuture<'_, Vec<SecretBytes>>;

@@ -6,11 +6,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_oauth_core::{Advice, Code, Config, Secret, Settings, Timestamp};
-use mcp_oauth_core::{SecretBytes, StoreKey};
-use mcp_oauth_host::store::{MemoryStore, StoreError, StoreFuture, Written};
+use mcp_oauth_core::{
+    Advice, Code, Config, OpenUrl, Secret, SecretBytes, Settings, StoreKey, Timestamp,
+};
+use mcp_oauth_host::agent::{AgentFuture, Callback, Opened, Redirect};
+use mcp_oauth_host::store::{FileStore, MemoryStore, StoreError, StoreFuture, Written};
 use mcp_oauth_host::{
-    Authorizer, Builder, Challenged, Error, Headless, NeedsUser, Recovery, Store,
+    Authorizer, Builder, Challenged, Error, Headless, NeedsUser, Network, Recovery, Store,
+    UserAgent,
 };
 use mcp_oauth_testbed::{
     Behaviour, Consent, Endpoint, Fault, LoopbackPort, PreRegistered, Testbed,
@@ -307,6 +310,36 @@ async fn signing_out_ends_a_flow_and_forgets() {
 }
 
 #[tokio::test]
+async fn a_callback_handed_over_that_is_not_ours_ends_the_sign_in() {
+    let bed = bed().await;
+    let authorizer = builder(&bed).user_agent(Arc::new(Forger)).build().unwrap();
+    let error = authorizer.sign_in().await.unwrap_err();
+    assert_eq!(code(&error), Code::Declined);
+}
+
+#[tokio::test]
+async fn two_hosts_on_one_store_that_refresh_at_once_both_go_on() {
+    let bed = bed().await;
+    let folder = tempfile::tempdir().unwrap();
+    let host = || {
+        let store = FileStore::open(folder.path()).unwrap();
+        builder(&bed).store(Arc::new(store)).build().unwrap()
+    };
+    let (one, other) = (host(), host());
+    one.sign_in().await.unwrap();
+    let held = generation(&other, &bed).await;
+    bed.expire_access_tokens();
+    let (first, second) = tokio::join!(one.recover(refused(held)), other.recover(refused(held)));
+    assert_eq!(
+        (first.unwrap(), second.unwrap()),
+        (Recovery::Retry, Recovery::Retry)
+    );
+    let counts = bed.counts();
+    assert_eq!((counts.refreshes, counts.reuse_detections), (1, 0));
+    assert_eq!(bed.breaches(), []);
+}
+
+#[tokio::test]
 async fn where_no_flow_is_under_way_cancelling_changes_nothing() {
     let bed = bed().await;
     let store = Arc::new(MemoryStore::new());
@@ -348,6 +381,20 @@ async fn every_decision_is_seen_by_the_observer() {
         "tokens_issued",
     ] {
         assert!(seen.contains(&name), "{name}: {seen:?}");
+    }
+}
+
+/// Comes back at once, with somebody else's answer.
+struct Forger;
+
+impl UserAgent for Forger {
+    fn bind<'a>(&'a self, preferred: &'a str) -> AgentFuture<'a, Redirect> {
+        Headless.bind(preferred)
+    }
+
+    fn open<'a>(&'a self, _: &'a OpenUrl, _: &'a Network) -> AgentFuture<'a, Opened> {
+        let forged = Callback::Query(Secret::new("code=x&state=y"));
+        Box::pin(async { Ok(Opened::CameBack(forged)) })
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use mcp_oauth_testbed::{
-    Behaviour, Consent, Endpoint, Fault, LoopbackPort, PreRegistered, Testbed,
+    Behaviour, Consent, Endpoint, Fault, Guards, LoopbackPort, PreRegistered, Testbed,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -190,6 +190,21 @@ async fn a_call_signs_in_when_challenged_and_again_for_more_scopes() {
         .runs(&["call", &url, "no_such_tool", "--headless"])
         .await;
     assert_eq!(call.exit, 1);
+}
+
+#[tokio::test]
+async fn older_servers_are_spoken_to_in_their_own_way() {
+    for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
+        let (bed, person) = (bed().await, Person::new());
+        bed.set(|behaviour| {
+            behaviour.mcp.protocol_versions = vec![revision.into()];
+            behaviour.challenge.guards = Guards::ToolCalls;
+        });
+        let call = person
+            .runs(&["call", &bed.mcp_url(), "read_note", "--headless"])
+            .await;
+        assert_eq!(call.exit, 0, "{revision}: {}", call.err);
+    }
 }
 
 #[tokio::test]

@@ -113,3 +113,30 @@ async fn start(command: command::Line) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_given_up_unless_it_is_to_be_kept() {
+        let browser = SystemBrowser::new();
+        let first = browser.bind("http://127.0.0.1:0/callback").await;
+        let first = first.expect("a free port");
+        let second = browser.bind(first.uri()).await.expect("another port");
+        assert_ne!(second.uri(), first.uri());
+        let kept = SystemBrowser::new().keep_port().bind(first.uri()).await;
+        assert_eq!(kept.err(), Some(Refusal::Unable));
+    }
+
+    #[tokio::test]
+    async fn nobody_can_listen_elsewhere_than_here() {
+        for uri in [
+            "https://app.example.com/callback",
+            "com.example.app:/callback",
+        ] {
+            let bound = SystemBrowser::new().bind(uri).await;
+            assert_eq!(bound.err(), Some(Refusal::Unable));
+        }
+    }
+}

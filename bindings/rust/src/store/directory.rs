@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use fs4::FileExt as Lockable;
+use fs4::{FileExt as Lockable, TryLockError};
 use zeroize::Zeroizing;
 
 use super::StoreError;
@@ -58,6 +58,19 @@ impl Directory {
             directory: self,
             _file: file,
         })
+    }
+
+    /// Holds a name, if nobody does. Held until the file is closed, which also happens when its process ends.
+    pub(super) fn try_hold(&self, name: &str) -> Result<Option<File>, StoreError> {
+        let failed = |error| self.failed("could not be locked", &error);
+        let file = private(OpenOptions::new().create(true).truncate(false))
+            .open(self.0.join(format!(".hold-{name}")))
+            .map_err(failed)?;
+        match Lockable::try_lock(&file) {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
     }
 
     /// The content of a file, if there is one.

@@ -8,8 +8,9 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientConfig, ClientJsonRpcMessage, ClientRequest,
     ContentBlock, NumberOrString, PingRequest, ProtocolVersion,
 };
+use rmcp::service::{ClientInitializeError, RunningService};
 use rmcp::transport::streamable_http_client::StreamableHttpClient as _;
-use rmcp::{ClientLifecycleMode, ClientServiceExt as _};
+use rmcp::{ClientLifecycleMode, ClientServiceExt as _, RoleClient};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::Call;
@@ -55,19 +56,32 @@ pub(crate) async fn one_call(
         }
     };
     knock(&http, url).await?;
-    let lifecycle = ClientLifecycleMode::Auto {
-        preferred_versions: vec![ProtocolVersion::LATEST],
-        legacy_version: None,
-    };
-    let mut client = ClientConfig::default()
-        .serve_with_lifecycle(http.transport(url), lifecycle)
-        .await
-        .map_err(|error| fault(&error))?;
+    let mut client = connect(&http, url).await.map_err(|error| fault(&error))?;
     let call = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
     let result = client.call_tool(call).await.map_err(|error| fault(&error));
     // Whatever the server says to that, the answer has been had.
     let _ = client.close().await;
     result
+}
+
+/// In the lifecycle of the newest revision that both sides speak.
+async fn connect(
+    http: &AuthorizedClient,
+    url: &str,
+) -> Result<RunningService<RoleClient, ClientConfig>, ClientInitializeError> {
+    let serve =
+        |lifecycle| ClientConfig::default().serve_with_lifecycle(http.transport(url), lifecycle);
+    let newest = ClientLifecycleMode::Auto {
+        preferred_versions: vec![ProtocolVersion::LATEST],
+        legacy_version: None,
+    };
+    match serve(newest).await {
+        // It knows how revisions are negotiated, but none without a handshake.
+        Err(ClientInitializeError::NoCompatibleProtocolVersion { .. }) => {
+            serve(ClientLifecycleMode::Initialize).await
+        }
+        connected => connected,
+    }
 }
 
 /// Gets a sign-in done, if one is needed, before the handshake, which does not wait as long as a person takes.

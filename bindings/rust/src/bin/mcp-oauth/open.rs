@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mcp_oauth_core::Config;
 use mcp_oauth_host::store::{self, Store};
 use mcp_oauth_host::{Authorizer, Headless, UserAgent};
+use url::Url;
 
 use crate::arguments::{Keeping, Server};
 use crate::exit::Fault;
@@ -31,7 +32,7 @@ pub(crate) async fn authorizer(
     let store = store(&server.keeping).await?;
     let user_agent: Arc<dyn UserAgent> = match server.headless {
         true => Arc::new(Headless::new()),
-        false => Arc::new(Announced::new(report, server.redirect_uri.is_some())),
+        false => Arc::new(Announced::new(report, has_port(server))),
     };
     let authorizer = Authorizer::builder(config)
         .account(&server.account)
@@ -41,6 +42,12 @@ pub(crate) async fn authorizer(
         .client_source(move |_, _| client.clone())
         .build()?;
     Ok((authorizer, store))
+}
+
+/// Whether the redirect URI was given with a port of its own.
+fn has_port(server: &Server) -> bool {
+    let uri = server.redirect_uri.as_deref().map(Url::parse);
+    uri.is_some_and(|uri| uri.is_ok_and(|uri| uri.port() != Some(0)))
 }
 
 /// Does the work, and ends the sign-in in good order when the person presses Ctrl-C meanwhile.
