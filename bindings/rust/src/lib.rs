@@ -46,3 +46,8 @@ pub use authorizer::{Authorizer, Builder, Challenged, Recovery, Token};
 pub use error::{BuildError, Error};
 pub use http::{Network, NetworkReply};
 pub use store::Store;
+
+/// The example of the README, compiled.
+#[cfg(all(doctest, feature = "rmcp"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
