@@ -8,6 +8,7 @@
 
 mod transcript;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -24,32 +25,38 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn every_transcript_is_what_the_machine_does() {
+/// Every file, by its name below the folder, with its text.
+fn transcripts() -> Vec<(PathBuf, String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/transcripts");
-    let bless = std::env::var_os("MCP_OAUTH_BLESS").is_some();
-    let only = std::env::var("TRANSCRIPT").unwrap_or_default();
     let mut paths = Vec::new();
     files(&folder, &mut paths);
     paths.sort();
+    assert!(!paths.is_empty(), "no transcripts found");
+    paths
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&folder).expect("below the folder");
+            let name = name.display().to_string();
+            let text = std::fs::read_to_string(&path).expect("the file can be read");
+            (path, name, text)
+        })
+        .collect()
+}
+
+#[test]
+fn every_transcript_is_what_the_machine_does() {
+    let bless = std::env::var_os("MCP_OAUTH_BLESS").is_some();
+    let only = std::env::var("TRANSCRIPT").unwrap_or_default();
     let mut failures = Vec::new();
-    let mut replayed = 0;
-    for path in &paths {
-        if !path.to_string_lossy().contains(&only) {
+    for (path, name, text) in transcripts() {
+        if !name.contains(&only) {
             continue;
         }
-        replayed += 1;
-        let name = path
-            .strip_prefix(&folder)
-            .expect("below the folder")
-            .display();
-        let text = std::fs::read_to_string(path).expect("the file can be read");
-        match transcript::replay(&text, bless) {
+        match transcript::replay(&text, bless, &mut BTreeSet::new()) {
             Ok(None) => {}
             Ok(Some(blessed)) => std::fs::write(path, blessed).expect("the file can be written"),
             Err(difference) => failures.push(format!("{name}: {difference}")),
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n\n"));
-    assert!(replayed > 0, "no transcripts found");
 }

@@ -2,7 +2,7 @@
 
 mod render;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -57,7 +57,9 @@ impl TryRng for Seeded {
 
 impl TryCryptoRng for Seeded {}
 
-struct Replay {
+struct Replay<'a> {
+    /// The transitions that were made.
+    edges: &'a mut BTreeSet<String>,
     config: Arc<Config>,
     account: String,
     machine: Machine,
@@ -68,7 +70,11 @@ struct Replay {
 }
 
 /// Replays a transcript; when blessing, returns its text with what the machine did.
-pub(crate) fn replay(text: &str, bless: bool) -> Result<Option<String>, String> {
+pub(crate) fn replay(
+    text: &str,
+    bless: bool,
+    edges: &mut BTreeSet<String>,
+) -> Result<Option<String>, String> {
     let mut file: Map<String, Value> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     for member in ["proves", "requirements", "settings", "steps"] {
         if !file.contains_key(member) {
@@ -91,6 +97,7 @@ pub(crate) fn replay(text: &str, bless: bool) -> Result<Option<String>, String> 
         Err(error) => return refused_settings(&mut file, &error, bless),
     };
     let mut replay = Replay {
+        edges,
         machine: Machine::new(config.clone(), &account),
         config,
         account,
@@ -156,7 +163,7 @@ fn refused_settings(
     }
 }
 
-impl Replay {
+impl Replay<'_> {
     fn step(&mut self, step: &Value) -> Result<Map<String, Value>, String> {
         let mut observed = Map::new();
         for member in ["after", "id", "event"] {
@@ -414,6 +421,10 @@ impl Replay {
             allowed,
             "{kind:?} led from {before:?} to {after:?} ({outcome:?}): not in the table"
         );
+        if outcome == Ok(Outcome::Advanced) {
+            self.edges
+                .insert(format!("{before:?} --{kind:?}--> {after:?}"));
+        }
         match outcome {
             Ok(Outcome::Advanced) => json!("advanced"),
             Ok(Outcome::Joined) => json!("joined"),
