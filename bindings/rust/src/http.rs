@@ -51,7 +51,7 @@ impl Network {
         self.reach
     }
 
-    /// Asks for a page with `GET`, as [`send`](Self::send) does, and with nothing in it that identifies anyone.
+    /// Asks for a page with `GET`, and with nothing in the request that identifies anyone. A redirect is handed back.
     ///
     /// # Errors
     /// Why there is no answer.

@@ -49,12 +49,16 @@ impl StoreError {
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// What [`Store::hold`] gives: others wait while it is kept.
-pub struct Hold(#[expect(dead_code, reason = "kept for what its drop does")] Box<dyn Any + Send>);
+pub struct Hold {
+    _kept: Box<dyn Any + Send>,
+}
 
 impl Hold {
     /// With whatever must be dropped for the waiting to end.
     pub fn new(kept: impl Any + Send) -> Self {
-        Self(Box::new(kept))
+        Self {
+            _kept: Box::new(kept),
+        }
     }
 }
 

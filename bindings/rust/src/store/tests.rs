@@ -1,7 +1,6 @@
 //! Does every store keep the one contract?
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_oauth_core::{SecretBytes, StoreKey, Timestamp};
@@ -163,6 +162,8 @@ async fn sign_ins_that_nobody_finished_are_swept_away() {
 
 #[cfg(feature = "keyring")]
 mod keyring {
+    use std::sync::Arc;
+
     use super::*;
     use keyring_core::mock;
 

@@ -25,7 +25,11 @@ async fn get(authority: &str, target: &str) -> String {
 }
 
 async fn next(redirect: &mut Redirect) -> Option<String> {
-    let waited = tokio::time::timeout(Duration::from_millis(200), redirect.next()).await;
+    next_within(redirect, 2_000).await
+}
+
+async fn next_within(redirect: &mut Redirect, millis: u64) -> Option<String> {
+    let waited = tokio::time::timeout(Duration::from_millis(millis), redirect.next()).await;
     match waited.ok()?? {
         Callback::Query(query) => Some(query.expose().to_owned()),
         Callback::Url(_) => None,
@@ -148,7 +152,7 @@ async fn nothing_but_a_get_of_the_path_at_this_authority_is_a_callback() {
         let got = answer.split(' ').nth(1).unwrap_or_default();
         let shown = &request[..request.len().min(80)];
         assert_eq!(got, status, "{shown:?}: {answer}");
-        assert_eq!(next(&mut redirect).await, None, "{shown:?}");
+        assert_eq!(next_within(&mut redirect, 30).await, None, "{shown:?}");
     }
     let answer = get(&authority, "/callback?code=good").await;
     assert!(answer.starts_with("HTTP/1.1 200"));

@@ -1,25 +1,23 @@
 //! Does one authorizer get and keep tokens, whoever asks and whenever they lose interest?
 
+mod disk;
 mod people;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_oauth_core::{
-    Advice, Code, Config, OpenUrl, Secret, SecretBytes, Settings, StoreKey, Timestamp,
-};
-use mcp_oauth_host::agent::{AgentFuture, Callback, Opened, Redirect};
-use mcp_oauth_host::store::{FileStore, MemoryStore, StoreError, StoreFuture, Written};
+use mcp_oauth_core::{Advice, Code, Config, Secret, Settings};
+use mcp_oauth_host::store::{FileStore, MemoryStore};
 use mcp_oauth_host::{
-    Authorizer, Builder, Challenged, Error, Headless, NeedsUser, Network, Recovery, Store,
-    UserAgent,
+    Authorizer, Builder, Challenged, Error, Headless, NeedsUser, Recovery, Store,
 };
 use mcp_oauth_testbed::{
     Behaviour, Consent, Endpoint, Fault, LoopbackPort, PreRegistered, Testbed,
 };
 
-use people::Visitor;
+use disk::Full;
+use people::{Forger, Visitor};
 
 fn config(bed: &Testbed) -> Config {
     let settings = Settings {
@@ -381,48 +379,6 @@ async fn every_decision_is_seen_by_the_observer() {
         "tokens_issued",
     ] {
         assert!(seen.contains(&name), "{name}: {seen:?}");
-    }
-}
-
-/// Comes back at once, with somebody else's answer.
-struct Forger;
-
-impl UserAgent for Forger {
-    fn bind<'a>(&'a self, preferred: &'a str) -> AgentFuture<'a, Redirect> {
-        Headless.bind(preferred)
-    }
-
-    fn open<'a>(&'a self, _: &'a OpenUrl, _: &'a Network) -> AgentFuture<'a, Opened> {
-        let forged = Callback::Query(Secret::new("code=x&state=y"));
-        Box::pin(async { Ok(Opened::CameBack(forged)) })
-    }
-}
-
-/// A store whose disk is full.
-struct Full;
-
-impl Store for Full {
-    fn load<'a>(&'a self, _: &'a StoreKey) -> StoreFuture<'a, Option<SecretBytes>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn save<'a>(
-        &'a self,
-        _: &'a StoreKey,
-        _: Option<u64>,
-        _: u64,
-        _: &'a SecretBytes,
-        _: Option<Timestamp>,
-    ) -> StoreFuture<'a, Written> {
-        Box::pin(async { Err(StoreError::new("the disk is full")) })
-    }
-
-    fn delete<'a>(&'a self, _: &'a StoreKey, _: u64) -> StoreFuture<'a, Written> {
-        Box::pin(async { Ok(Written::Conflict) })
-    }
-
-    fn grants(&self) -> StoreFuture<'_, Vec<SecretBytes>> {
-        Box::pin(async { Ok(Vec::new()) })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mcp_oauth_core::{OpenUrl, Secret};
 use mcp_oauth_host::agent::{AgentFuture, Callback, Opened, Redirect};
-use mcp_oauth_host::{Network, UserAgent};
+use mcp_oauth_host::{Headless, Network, UserAgent};
 use tokio::sync::{Notify, mpsc};
 
 /// Sees the page, and does nothing until told to.
@@ -85,5 +85,19 @@ impl UserAgent for Visitor {
             self.shown.notify_one();
             Ok(Opened::Shown)
         })
+    }
+}
+
+/// Comes back at once, with somebody else's answer.
+pub(crate) struct Forger;
+
+impl UserAgent for Forger {
+    fn bind<'a>(&'a self, preferred: &'a str) -> AgentFuture<'a, Redirect> {
+        Headless.bind(preferred)
+    }
+
+    fn open<'a>(&'a self, _: &'a OpenUrl, _: &'a Network) -> AgentFuture<'a, Opened> {
+        let forged = Callback::Query(Secret::new("code=x&state=y"));
+        Box::pin(async { Ok(Opened::CameBack(forged)) })
     }
 }
