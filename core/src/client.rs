@@ -70,14 +70,15 @@ impl AuthMethods {
         }
     }
 
-    /// What to ask for in a registration: no secret where none is needed. An absent list means Basic (RFC 8414 §2).
+    /// What to ask for in a registration: no secret where none is needed, and none in Basic, whose encoding servers
+    /// disagree on, where the body will do. An absent list means Basic (RFC 8414 §2).
     pub(crate) const fn to_register(self) -> Option<AuthMethod> {
         if self.none {
             Some(AuthMethod::None)
-        } else if self.basic || !self.listed {
-            Some(AuthMethod::ClientSecretBasic)
         } else if self.post {
             Some(AuthMethod::ClientSecretPost)
+        } else if self.basic || !self.listed {
+            Some(AuthMethod::ClientSecretBasic)
         } else {
             None
         }
@@ -302,6 +303,10 @@ mod tests {
             (&[], Some(AuthMethod::ClientSecretBasic)),
             (&["none", "client_secret_basic"], Some(AuthMethod::None)),
             (&["client_secret_post"], Some(AuthMethod::ClientSecretPost)),
+            (
+                &["client_secret_basic", "client_secret_post"],
+                Some(AuthMethod::ClientSecretPost),
+            ),
             (&["private_key_jwt"], None),
         ];
         for (names, expected) in cases {

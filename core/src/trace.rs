@@ -203,6 +203,7 @@ decisions! {
     StepUp(attempt: u16) "step_up", "MCP authorization, Step-Up", "the server demands more scopes";
     StoreConflict "store_conflict", "acknowledged writes", "another process has written first: reading again";
     ResourceOmitted "resource_omitted", "RFC 8707 §2", "sending no resource parameter", deviation: "omit_resource";
+    ParametersAdded "parameters_added", "RFC 6749 §8.2", "adding the configured parameters to the requests", deviation: "extra_parameters";
     ExtraIssuer "extra_iss", "RFC 9207 §2.4", "the response names another issuer, which the configuration accepts", deviation: "extra_iss";
     Cancelled "cancelled", "MCP authorization", "the flow was cancelled";
     SignedOut "signed_out", "MCP authorization", "the credentials are forgotten";

@@ -53,6 +53,10 @@ pub(super) fn begin(ready: Ready, shared: &mut Shared, rng: &mut dyn Entropy) ->
     if shared.config.deviations().omit_resource {
         shared.note(Decision::ResourceOmitted);
     }
+    let settings = &shared.config.settings;
+    if !settings.authorize_parameters.is_empty() || !settings.token_parameters.is_empty() {
+        shared.note(Decision::ParametersAdded);
+    }
     if let Some(key) = ready.sign_in.attempt.step_up {
         shared.count_step_up(key);
     }
