@@ -279,9 +279,9 @@ fn transport() -> Vec<Quirk> {
         row(
             "http.mcp-redirect",
             Refuses("the MCP endpoint redirects"),
-            "the MCP endpoint answers 307",
+            "the MCP endpoint answers 307 with a URL of another origin",
             |b| {
-                b.fault(Endpoint::Mcp, Fault::redirect(307, "{mcp}/"), None);
+                b.fault(Endpoint::Mcp, Fault::redirect(307, "{as2}/mcp"), None);
             },
         ),
         row(

@@ -56,7 +56,7 @@ pub(crate) const SIGHTS: [Sight; 75] = [
         &["charset=utf-8", "json\", \"content"],
         &[],
     ),
-    ("http.mcp-redirect", "/mcp 307", &["/mcp/\""], &[]),
+    ("http.mcp-redirect", "/mcp 307", &["/mcp\""], &[]),
     (
         "http.mcp-redirect:token",
         "/token 301",

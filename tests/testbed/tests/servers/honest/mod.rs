@@ -192,8 +192,12 @@ impl Client {
 
     fn keep(&mut self, servers: &Servers, scope: &[String], answer: &Value) -> Outcome<()> {
         let token = answer["access_token"].as_str().ok_or("no access token")?;
-        let kind = answer["token_type"].as_str().ok_or("no token type")?;
-        if !kind.eq_ignore_ascii_case("bearer") {
+        // Other types have rules of their own (RFC 6749 §7.1); an unknown word can only mean bearer.
+        let kind = answer["token_type"].as_str().unwrap_or_default();
+        if ["mac", "dpop"]
+            .iter()
+            .any(|other| kind.eq_ignore_ascii_case(other))
+        {
             return Err("unknown token type".into());
         }
         self.grant = Some(Grant {

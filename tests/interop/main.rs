@@ -1,0 +1,9 @@
+//! Does the Rust host get along with servers as they are: peculiar, failing, moving and hostile?
+
+mod by_name;
+mod hostile;
+mod lifecycle;
+mod people;
+mod processes;
+mod quirks;
+mod scene;
