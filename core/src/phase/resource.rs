@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Purpose, Task};
 use crate::error::{Code, Failure, Stage};
 use crate::input::HttpAnswer;
-use crate::limits::MAX_UNKNOWN_REFRESHES;
 use crate::phase::http;
 use crate::phase::probe::{Probe, Search};
 use crate::phase::server::{Found, no_metadata};
@@ -41,7 +40,7 @@ impl ResourceDiscovery {
                 None => Resource::of_server(&config),
             };
             let server = ServerMetadata::configured(known, endpoints);
-            if let Some(next) = instead_of_sign_in(&attempt, &[known.issuer.as_str()], shared) {
+            if let Some(next) = instead_of_sign_in(&attempt, known.issuer.as_str(), shared) {
                 return next(attempt, shared);
             }
             shared.memory.recovery.authorized = true;
@@ -187,6 +186,7 @@ impl ResourceDiscovery {
         ] {
             let Some(wanted) = wanted else { continue };
             if !lists(&servers, wanted) {
+                leave_old_server(&servers, shared);
                 let named = servers.first().map_or("", |name| &**name);
                 let failure = Failure::new(code, Stage::ResourceDiscovery);
                 return shared.fail(failure.comparing(wanted, named));
@@ -194,11 +194,7 @@ impl ResourceDiscovery {
             shared.note(Decision::ServerPinned);
             servers = vec![wanted.into()];
         }
-        let grant = shared.grant.as_ref();
-        let current = grant.and_then(|grant| grant.current());
-        let current_listed = current.is_some_and(|entry| lists(&servers, entry.issuer.as_str()));
-        let moved = current.is_some_and(|entry| entry.tokens.is_some()) && !current_listed;
-        let held = grant.into_iter().flat_map(|grant| grant.entries());
+        let held = shared.grant.iter().flat_map(|grant| grant.entries());
         let known = held
             .filter(|entry| entry.holds_something())
             .find_map(|entry| {
@@ -206,65 +202,65 @@ impl ResourceDiscovery {
                     .iter()
                     .position(|name| **name == *entry.issuer.as_str())
             });
-        if moved {
-            shared.note(Decision::ServerChanged);
-        }
         if let Some(position) = known {
             let name = servers.remove(position);
             servers.insert(0, name);
             shared.note(Decision::ServerWithCredentials);
         }
-        let named = servers
-            .iter()
-            .find_map(|name| Issuer::parse(name, config.reach).ok());
-        if moved && let (Some(grant), Some(issuer)) = (&mut shared.grant, named) {
-            // The old server's tokens are not used from now on, whether or not this sign-in succeeds (USE-07).
-            grant.focus(&issuer);
-        }
-        let names: Vec<&str> = servers.iter().map(|name| &**name).collect();
-        if let Some(next) = instead_of_sign_in(&self.attempt, &names, shared) {
-            return next(self.attempt, shared);
-        }
         let mut attempt = self.attempt;
-        if moved {
+        if leave_old_server(&servers, shared) {
             // A new server: what was tried with the old one does not count.
             shared.memory.recovery = Default::default();
             attempt.reason = Reason::NoToken;
+        } else if let Some(first) = servers.first()
+            && let Some(next) = instead_of_sign_in(&attempt, first, shared)
+        {
+            return next(attempt, shared);
         }
         shared.memory.recovery.authorized = true;
         ServerDiscovery::begin(attempt, found, servers, self.search.requests, shared)
     }
 }
 
+/// Whether the resource no longer names the server whose tokens are in use. They are not used from now on, whether or not
+/// a sign-in with another one succeeds (USE-07); they stay under the old one's name.
+fn leave_old_server(servers: &[Box<str>], shared: &mut Shared) -> bool {
+    let reach = shared.config.reach;
+    let Some(grant) = &mut shared.grant else {
+        return false;
+    };
+    let left = grant.current().is_some_and(|entry| {
+        let listed = servers.iter().any(|name| **name == *entry.issuer.as_str());
+        entry.tokens.is_some() && !listed
+    });
+    if left {
+        let mut named = servers
+            .iter()
+            .filter_map(|name| Issuer::parse(name, reach).ok());
+        if let Some(issuer) = named.next() {
+            grant.focus(&issuer);
+        }
+        shared.note(Decision::ServerChanged);
+    }
+    left
+}
+
 type Continuation = fn(Attempt, &mut Shared) -> Phase;
 
-/// Whether something else than a sign-in comes first, now that it is known which servers the resource names: a refresh
-/// of the tokens that one of them issued, or the end, if everything was tried (USE-06).
+/// Whether something else than a sign-in comes first, now that it is known that the resource names the server in use: a
+/// refresh of its tokens, or the end, if everything was tried (USE-06).
 fn instead_of_sign_in(
     attempt: &Attempt,
-    servers: &[&str],
+    server: &str,
     shared: &mut Shared,
 ) -> Option<Continuation> {
-    if !matches!(attempt.reason, Reason::TokenRefused | Reason::NoToken) {
+    let current = shared.grant.as_ref()?.current()?;
+    let holds_tokens = current.issuer.as_str() == server && current.tokens.is_some();
+    if !holds_tokens || !matches!(attempt.reason, Reason::TokenRefused | Reason::NoToken) {
         return None;
     }
-    let first = servers.first()?;
-    let issuer = shared
-        .grant
-        .as_ref()?
-        .entries()
-        .iter()
-        .find(|entry| entry.issuer.as_str() == *first && entry.tokens.is_some())?
-        .issuer
-        .clone();
-    if let Some(grant) = &mut shared.grant {
-        grant.focus(&issuer);
-    }
     let recovery = shared.memory.recovery;
-    if shared.can_refresh()
-        && !recovery.refreshed
-        && shared.memory.unknown_refreshes < MAX_UNKNOWN_REFRESHES
-    {
+    if shared.can_refresh() && !recovery.refreshed {
         shared.memory.recovery.refreshed = true;
         return Some(Refreshing::begin);
     }
