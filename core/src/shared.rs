@@ -106,12 +106,14 @@ impl Shared {
         self.grant = Some(grant);
     }
 
-    /// Whether a refresh token is held together with the client that it was issued to, and may be sent: too many refreshes
-    /// of unknown outcome, and sending it again looks like theft (REF-11).
+    /// Whether a refresh token is held that may be sent: too many refreshes of unknown outcome, and sending it again looks
+    /// like theft (REF-11).
     pub(crate) fn can_refresh(&self) -> bool {
-        if self.memory.unknown_refreshes >= MAX_UNKNOWN_REFRESHES {
-            return false;
-        }
+        self.memory.unknown_refreshes < MAX_UNKNOWN_REFRESHES && self.holds_refresh_token()
+    }
+
+    /// Whether a refresh token is held together with the client that it was issued to.
+    pub(crate) fn holds_refresh_token(&self) -> bool {
         let Some(entry) = self.grant.as_ref().and_then(Grant::current) else {
             return false;
         };

@@ -28,10 +28,16 @@ pub(crate) struct Refreshing {
 }
 
 impl Refreshing {
-    /// Begins, unless the server or the network has asked for patience; where nothing can be refreshed, a sign-in instead.
+    /// Begins, unless the server or the network has asked for patience, and not before the store was read: another process
+    /// may have tokens. Where nothing can be refreshed, a sign-in begins instead.
     pub(super) fn begin(attempt: Attempt, shared: &mut Shared) -> Phase {
-        if let Some(failure) = shared.postponed() {
+        if shared.can_refresh()
+            && let Some(failure) = shared.postponed()
+        {
             return shared.fail(failure);
+        }
+        if !shared.just_read {
+            return Phase::Loading(Box::new(Loading::before_refresh(attempt)));
         }
         if !shared.can_refresh() {
             let attempt = Attempt {
@@ -39,9 +45,6 @@ impl Refreshing {
                 ..attempt
             };
             return start::sign_in(attempt, shared);
-        }
-        if !shared.just_read {
-            return Phase::Loading(Box::new(Loading::before_refresh(attempt)));
         }
         shared.note(Decision::Refreshing);
         Phase::Refreshing(Box::new(Self {

@@ -102,7 +102,7 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
             Some((_, true, _)) if !shared.can_refresh() || shared.postponed().is_some() => {
                 Ok(Phase::Authorized)
             }
-            _ if shared.can_refresh() => Ok(Refreshing::begin(Attempt::default(), shared)),
+            _ if shared.holds_refresh_token() => Ok(Refreshing::begin(Attempt::default(), shared)),
             _ => {
                 shared.note(Decision::StartedWithoutChallenge);
                 Ok(sign_in(Attempt::default(), shared))
@@ -141,7 +141,7 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
                     attempt.reason = Reason::TokenRefused;
                     Ok(sign_in(attempt, shared))
                 }
-                Some(_) if shared.can_refresh() => Ok(Refreshing::begin(attempt, shared)),
+                Some(_) if shared.holds_refresh_token() => Ok(Refreshing::begin(attempt, shared)),
                 _ => Ok(sign_in(attempt, shared)),
             }
         }

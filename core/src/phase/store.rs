@@ -62,7 +62,11 @@ fn loaded(result: StoreResult<'_>, shared: &mut Shared) -> Result<(), Failure> {
                 },
             )?;
             shared.note(Decision::GrantLoaded);
-            shared.hold(grant);
+            let held = shared.grant.as_ref().map(|held| held.generation);
+            // The same record; but which issuer is in use, discovery may know better than the record.
+            if held != Some(grant.generation) {
+                shared.hold(grant);
+            }
             shared.just_read = true;
             Ok(())
         }
