@@ -130,7 +130,9 @@ impl Document<'_> {
             return TokenAnswer::Unusable("there is no access_token");
         };
         if !is_token(access_token) {
-            return TokenAnswer::Unusable("the access_token holds characters that no header may");
+            return TokenAnswer::Unusable(
+                "the access_token is too long or holds characters that no header may",
+            );
         }
         let kind = self.token_type.as_ref().and_then(Loose::text).unwrap_or("");
         // Types with rules of their own that we do not follow (RFC 6749 §7.1); an unknown word is taken as bearer.
@@ -142,7 +144,9 @@ impl Document<'_> {
         }
         let refresh_token = match self.refresh_token.as_ref().and_then(Loose::text) {
             Some(token) if !is_token(token) => {
-                return TokenAnswer::Unusable("the refresh_token holds unprintable characters");
+                return TokenAnswer::Unusable(
+                    "the refresh_token is too long or holds unprintable characters",
+                );
             }
             other => other.map(Secret::new),
         };
@@ -297,6 +301,12 @@ mod tests {
                 "{body}: {answer:?}"
             );
         }
+        let long = format!(
+            r#"{{"access_token":"{}"}}"#,
+            "x".repeat(MAX_TOKEN_BYTES + 1)
+        );
+        let answer = TokenAnswer::parse(200, long.as_bytes());
+        assert!(matches!(answer, TokenAnswer::Unusable(_)), "{answer:?}");
     }
 
     // TOK-12
