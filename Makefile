@@ -42,6 +42,12 @@ conformance: ## Run the official suite: HOST=rust SPEC=2026-07-28, 2025-11-25 or
 $(SPECS:%=conformance-%): conformance-%:
 	tests/conformance/run --host $(HOST) --spec $*
 
+.PHONY: bench
+bench: ## Measure what the core costs, beside the bare primitives and beside rmcp
+	@command -v valgrind >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install -qq -y valgrind || true
+	cargo build -q $(LOCKED) --release -p mcp-oauth-host --bin mcp-oauth
+	cargo bench -q $(LOCKED) -p mcp-oauth-bench -- $(CARGO_TARGET_DIR)/release/mcp-oauth
+
 .PHONY: check
 check: $(CARGO_DENY) ## Check formatting, lints, documentation, licences and dependencies
 	cargo fmt --all --check
