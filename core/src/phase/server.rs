@@ -97,9 +97,6 @@ impl Candidates {
 
     /// The server is found.
     fn settle(self, server: ServerMetadata, shared: &mut Shared) -> Phase {
-        if let Some(grant) = &mut shared.grant {
-            grant.focus(&server.issuer);
-        }
         let found = self.found;
         SignIn::begin(
             self.attempt,
