@@ -118,14 +118,32 @@ async fn a_redirect_is_handed_back_and_not_followed() {
 
 #[tokio::test]
 async fn no_connection_and_no_cookie_is_used_again() {
-    let (address, mut hearing) =
-        server(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    let (heard, mut hearing) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n";
+        for connection in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let heard = heard.clone();
+            tokio::spawn(async move {
+                loop {
+                    let request = read_request(&mut stream).await;
+                    if request.is_empty() {
+                        return;
+                    }
+                    let _ = heard.send((connection, request));
+                    let _ = stream.write_all(answer).await;
+                }
+            });
+        }
+    });
     let network = Network::new(Reach::Loopback);
-    for _ in 0..2 {
+    for expected in 0..2 {
         network.get(&url(&address), LIMITS).await.unwrap();
-        // A second request on one connection would not be heard.
-        let heard = hearing.recv().await.unwrap();
-        assert!(!heard.to_lowercase().contains("cookie"), "{heard}");
+        let (connection, request) = hearing.recv().await.unwrap();
+        assert_eq!(connection, expected);
+        assert!(!request.to_lowercase().contains("cookie"), "{request}");
     }
 }
 
