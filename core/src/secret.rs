@@ -92,6 +92,15 @@ pub(crate) fn exposed_option<S: serde::Serializer>(
 mod tests {
     use super::*;
 
+    // LOG-02
+    #[test]
+    fn secrets_are_wiped_when_dropped() {
+        fn is_wiped<T: ZeroizeOnDrop>() {}
+        is_wiped::<Secret>();
+        is_wiped::<SecretBytes>();
+    }
+
+    // LOG-01
     #[test]
     fn secrets_do_not_print() {
         let shown = format!(
@@ -102,6 +111,7 @@ mod tests {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 
+    // LOG-04
     #[test]
     fn comparison_is_by_whole_value() {
         let secret = Secret::new("abc");

@@ -43,6 +43,7 @@ fn transcripts() -> Vec<(PathBuf, String, String)> {
         .collect()
 }
 
+// ROB-07
 #[test]
 fn every_transcript_is_what_the_machine_does() {
     let bless = std::env::var_os("MCP_OAUTH_BLESS").is_some();

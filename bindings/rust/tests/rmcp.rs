@@ -219,6 +219,7 @@ async fn a_failure_that_the_sdk_loses_is_remembered() {
     assert!(matches!(failure, Error::NeedsUser { .. }), "{failure:?}");
 }
 
+// USE-04
 #[tokio::test]
 async fn a_redirect_takes_the_token_no_further_than_its_resource() {
     for (location, followed, authorized) in [

@@ -2,6 +2,7 @@
 
 pub mod callback;
 pub mod challenge;
+pub mod client_document;
 pub(crate) mod client_metadata;
 pub mod form;
 pub(crate) mod json;

@@ -117,7 +117,7 @@ fn sign_out_at_every_step_leaves_no_token_behind() {
     }
 }
 
-// RSP-02, RDR-09
+// RSP-02, RDR-09, RDR-10
 #[test]
 fn a_callback_counts_once_and_forged_ones_never() {
     let mut host = Host::in_phase(PhaseKind::AwaitingCallback);

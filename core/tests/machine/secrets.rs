@@ -110,6 +110,51 @@ fn every_record_is_handed_out_as_secret() {
     assert_eq!(records, 3, "client, flow and tokens");
 }
 
+// LOG-02
+#[test]
+fn what_a_sign_in_needed_is_gone_when_it_is_over() {
+    let mut host = marked();
+    host.run();
+    host.give(Event::Connect).expect("no misuse");
+    host.until(PhaseKind::AwaitingCallback);
+    let snapshot = |host: &Host| {
+        String::from_utf8(host.machine.snapshot().expose().to_vec()).expect("a snapshot is text")
+    };
+    let pending: serde_json::Value =
+        serde_json::from_str(&snapshot(&host)).expect("a snapshot is JSON");
+    let pending = &pending["body"]["phase"]["AwaitingCallback"];
+    let once = ["state", "verifier"].map(|name| pending[name].as_str().expect("text").to_owned());
+    host.run();
+    for value in once.iter().map(String::as_str).chain(["the-code"]) {
+        assert!(!snapshot(&host).contains(value));
+    }
+}
+
+// AZR-13
+#[test]
+fn the_authorization_endpoint_is_only_ever_opened_for_a_person() {
+    let mut host = marked();
+    host.run();
+    host.give(Event::Connect).expect("no misuse");
+    let mut opened = 0;
+    while let Some(action) = host.action() {
+        match &action.task {
+            Task::Http(request) => assert!(!request.url.as_str().contains("/authorize")),
+            Task::OpenUrl(open) => {
+                opened += 1;
+                assert!(
+                    open.url
+                        .expose()
+                        .starts_with("https://as.example/authorize?")
+                );
+            }
+            _ => {}
+        }
+        host.step();
+    }
+    assert_eq!(opened, 1);
+}
+
 // AZR-06, AZR-08, USE-02, PRM-21
 #[test]
 fn codes_verifiers_and_tokens_go_where_they_belong_and_nowhere_else() {
