@@ -24,7 +24,7 @@ demo: ## Sign in to a protected server on this machine and show each step
 	cargo run -q $(LOCKED) -p mcp-oauth-host --bin mcp-oauth -- demo
 
 .PHONY: test
-test: test-rust test-wasm $(SPECS:%=conformance-%) ## Run every test: Rust, documentation, wasm build, conformance
+test: test-rust requirements test-wasm $(SPECS:%=conformance-%) ## Run every test: Rust, documentation, wasm build, conformance
 
 .PHONY: test-rust
 test-rust:
@@ -33,6 +33,14 @@ test-rust:
 .PHONY: test-wasm
 test-wasm:
 	tools/wasm-build
+
+.PHONY: transcripts
+transcripts: ## Replay the transcripts: HOST=rust
+	tests/transcripts/replay $(HOST)
+
+.PHONY: requirements
+requirements: ## Print what covers each requirement; fail if nothing does
+	tools/requirements
 
 .PHONY: conformance
 conformance: ## Run the official suite: HOST=rust SPEC=2026-07-28, 2025-11-25 or 2025-03-26, SCENARIO=auth/... for some
