@@ -96,12 +96,11 @@ impl RedirectUri {
         }
     }
 
-    /// Whether this is what a configuration wishes for: equal byte for byte, or, where the wish has port 0 on loopback,
-    /// equal but for the port.
+    /// Whether this is what a configuration wishes for: equal byte for byte, or, where the wish has port 0, equal but for the
+    /// port.
     pub(crate) fn fulfils(&self, wish: &str) -> bool {
-        let any_port = |url: &HttpUrl| {
-            url.is_loopback() && [url.before_port(), ":0", url.path_and_query()].concat() == wish
-        };
+        let any_port =
+            |url: &HttpUrl| [url.before_port(), ":0", url.path_and_query()].concat() == wish;
         self.as_str() == wish || matches!(&self.0, Target::Http(url) if any_port(url))
     }
 
