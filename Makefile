@@ -56,6 +56,20 @@ bench: ## Measure what the core costs, beside the bare primitives and beside rmc
 	cargo build -q $(LOCKED) --release -p mcp-oauth-host --bin mcp-oauth
 	cargo bench -q $(LOCKED) -p mcp-oauth-bench -- $(CARGO_TARGET_DIR)/release/mcp-oauth
 
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+SECONDS = 60
+TARGET = www_authenticate resource_metadata server_metadata token_response registration_response callback url_policy \
+	snapshot events
+
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## Fuzz each untrusted input: SECONDS=60 for each, TARGET=events for some
+	CARGO_FUZZ=$(CARGO_FUZZ) CACHE=$(CACHE) fuzz/run $(SECONDS) $(TARGET)
+
+$(CARGO_FUZZ):
+	env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 cargo install -q --locked --debug \
+		--root $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) --version $(CARGO_FUZZ_VERSION) cargo-fuzz
+
 .PHONY: check
 check: $(CARGO_DENY) ## Check formatting, lints, documentation, licences and dependencies
 	cargo fmt --all --check
@@ -73,4 +87,4 @@ $(CARGO_DENY):
 .PHONY: clean
 clean: ## Remove what these commands have built and downloaded
 	cargo clean
-	rm -rf $(CACHE)/target $(CACHE)/tools $(CACHE)/conformance
+	rm -rf $(CACHE)/target $(CACHE)/tools $(CACHE)/conformance $(CACHE)/fuzz

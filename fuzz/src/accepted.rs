@@ -1,0 +1,139 @@
+//! May this document or callback be accepted?
+
+use std::collections::BTreeMap;
+
+use mcp_oauth_core::*;
+use serde_json::Value;
+
+use super::ledger::Endpoint;
+use super::second_url;
+use super::trial::Trial;
+
+/// Holds what was accepted against a second reading of it.
+pub(crate) fn documents(
+    trial: &mut Trial,
+    trace: &[TraceEntry],
+    answered: Option<&Action>,
+    body: &[u8],
+    callback: Option<&str>,
+) {
+    let settings = trial.settings.clone();
+    let deviations = &settings.deviations;
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let document = || serde_json::from_slice::<Value>(body).expect("what was accepted is JSON");
+    for entry in trace {
+        match entry.decision {
+            Decision::ResourceAccepted => {
+                let document = document();
+                let resource = document["resource"].as_str().expect("a resource");
+                assert!(
+                    second_url::lies_within(&settings.server_url, resource),
+                    "the metadata is for another resource: {resource}"
+                );
+            }
+            Decision::ResourceAllowed => {
+                let allowed = deviations.allow_resource.as_deref();
+                assert_eq!(document()["resource"].as_str(), allowed);
+            }
+            Decision::ServerAccepted => {
+                let document = document();
+                let Some(Task::Http(request)) = answered.map(|action| &action.task) else {
+                    panic!("metadata that nobody asked for");
+                };
+                let published = document["issuer"].as_str().expect("an issuer");
+                let pinned = deviations
+                    .pinned_issuer
+                    .as_ref()
+                    .filter(|(_, alias)| alias == published);
+                let asked = pinned.map_or(published, |(asked, _)| asked);
+                // The document was found where the issuer's documents are.
+                assert_ne!(
+                    second_url::same_origin(request.url.as_str(), asked),
+                    Some(false),
+                    "{} vouches for {published}",
+                    request.url.as_str()
+                );
+                let lists = |member: &str, wanted: &str| {
+                    let list = document[member].as_array();
+                    list.is_some_and(|list| list.iter().any(|item| item == wanted))
+                };
+                let silent = document["code_challenge_methods_supported"]
+                    .as_array()
+                    .is_none_or(Vec::is_empty);
+                assert!(
+                    lists("code_challenge_methods_supported", "S256")
+                        || (silent && deviations.assume_s256),
+                    "a server without S256"
+                );
+                let sends_iss =
+                    document["authorization_response_iss_parameter_supported"] == Value::Bool(true);
+                assert!(
+                    sends_iss || !settings.require_issuer_identification || trial_fails(trial),
+                    "a server that does not identify itself"
+                );
+                trial.seat.flow.metadata = Some((sends_iss, published.into()));
+                let bare = asked.strip_suffix('/').unwrap_or(asked);
+                for name in [published, asked, bare, &format!("{bare}/")] {
+                    trial.ledger.learn_metadata(name, &document);
+                }
+            }
+            Decision::DefaultEndpoints => {
+                assert!(
+                    deviations.default_endpoints,
+                    "default endpoints, though nobody allowed them"
+                );
+                let origin = HttpUrl::parse(&settings.server_url, trial.reach)
+                    .expect("the server's URL")
+                    .origin();
+                for (kind, path) in [
+                    (Endpoint::Authorization, "/authorize"),
+                    (Endpoint::Token, "/token"),
+                    (Endpoint::Registration, "/register"),
+                ] {
+                    let url = format!("{origin}{path}");
+                    trial.ledger.learn_endpoint(&origin, kind, &url);
+                }
+            }
+            Decision::CodeReceived => code_received(trial, callback.expect("a callback")),
+            _ => {}
+        }
+    }
+}
+
+fn trial_fails(trial: &Trial) -> bool {
+    trial.seat.machine.phase() == PhaseKind::Failed
+}
+
+/// State and issuer are right wherever a code was taken.
+fn code_received(trial: &mut Trial, callback: &str) {
+    let query = callback.split('#').next().unwrap_or_default();
+    let query = query.split_once('?').map_or(query, |(_, query)| query);
+    let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pair in url::form_urlencoded::parse(query.as_bytes()) {
+        let values = parameters.entry(pair.0.into_owned()).or_default();
+        values.push(pair.1.into_owned());
+    }
+    let one = |name: &str| match parameters.get(name).map(Vec::as_slice) {
+        Some([one]) => Some(one.as_str()),
+        None => None,
+        Some(_) => panic!("{name} occurs twice"),
+    };
+    let opened = trial.seat.flow.opened.as_ref().expect("a URL was opened");
+    assert_eq!(one("state"), Some(opened.state.as_str()), "another state");
+    assert!(
+        one("error").is_none_or(str::is_empty),
+        "an error and a code"
+    );
+    let code = one("code").expect("a code").to_owned();
+    if let Some((sends_iss, published)) = &trial.seat.flow.metadata {
+        let extra = trial.settings.deviations.extra_iss.as_deref();
+        match one("iss") {
+            Some(issuer) => assert!(
+                issuer == published || Some(issuer) == extra,
+                "a code of another issuer: {issuer}"
+            ),
+            None => assert!(!sends_iss, "the issuer is missing"),
+        }
+    }
+    trial.seat.flow.code = Some(code);
+}

@@ -1,0 +1,438 @@
+//! Does the machine keep its promises at each event?
+//!
+//! A trial is one run: machines over one store, a clock and a random source. [`Trial::give`] hands an event to a machine and
+//! holds all that can be seen of it, before and after, against the rules.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use mcp_oauth_core::limits::MAX_FLOW_REQUESTS;
+use mcp_oauth_core::transition::leads_to;
+use mcp_oauth_core::*;
+use serde_json::Value;
+
+use super::accepted;
+use super::ledger::{Endpoint, Ledger};
+use super::profile;
+use super::rules::{self, Flow};
+use super::world::{Answer, Marks, World};
+
+/// Actions between two rests, other than those that a fault of the host's own store leads to.
+const MAX_ACTIONS: u32 = 32;
+
+/// A random source made from the input, which can fail.
+pub(crate) struct Source {
+    state: u64,
+    pub(crate) fault: Fault,
+}
+
+/// How a random source fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    Refusing,
+    Constant,
+    Repeating,
+}
+
+impl Entropy for Source {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        let before = self.state;
+        for byte in bytes {
+            self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            *byte = match self.fault {
+                Fault::Constant => 7,
+                _ => (mixed >> 56) as u8,
+            };
+        }
+        match self.fault {
+            Fault::Refusing => return Err(EntropyError),
+            Fault::Repeating => self.state = before,
+            Fault::None | Fault::Constant => {}
+        }
+        Ok(())
+    }
+}
+
+/// A machine, and what it has done so far.
+pub(crate) struct Seat {
+    pub(crate) machine: Machine,
+    last_id: u64,
+    requests: u32,
+    actions: u32,
+    pub(crate) flow: Flow,
+}
+
+impl Seat {
+    fn new(machine: Machine) -> Self {
+        let last_id = outstanding(&machine).map_or(0, |action| action.id.get());
+        Self {
+            machine,
+            last_id,
+            requests: 0,
+            actions: 0,
+            flow: Flow::default(),
+        }
+    }
+}
+
+/// What led to what is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// A new or resumed machine.
+    Seated,
+    Advanced,
+    /// As before, but by a fault of the host's own store, which does not count against the servers.
+    StoreFault,
+}
+
+/// The action that a machine waits for.
+pub(crate) fn outstanding(machine: &Machine) -> Option<Action> {
+    match machine.next() {
+        Next::Do(action) => Some(action.clone()),
+        Next::Rest(_) => None,
+    }
+}
+
+/// One run.
+pub(crate) struct Trial {
+    pub(crate) config: Arc<Config>,
+    pub(crate) settings: Settings,
+    pub(crate) reach: Reach,
+    pub(crate) world: World,
+    pub(crate) ledger: Ledger,
+    pub(crate) now: Timestamp,
+    pub(crate) source: Source,
+    pub(crate) seat: Seat,
+    /// Whether snapshots are looked at: not on the way to where the input is read, which is the same for each.
+    pub(crate) watched: bool,
+    /// Everything that came out, in order.
+    pub(crate) told: String,
+}
+
+impl Trial {
+    pub(crate) fn new(profile: u8, data: &[u8]) -> Self {
+        // FNV-1a: what the marks and the random source depend on.
+        let seed = data.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let marks = Marks::new(seed);
+        let client_secret = format!("{}n0", marks.secret);
+        let settings = profile::settings(profile, &client_secret);
+        let config = Arc::new(Config::new(settings.clone()).expect("settings that can work"));
+        let mut ledger = Ledger::new([
+            marks.access.clone(),
+            marks.refresh.clone(),
+            marks.secret.clone(),
+            marks.code.clone(),
+        ]);
+        if let Some(known) = &settings.preregistered {
+            ledger.learn_owner(&client_secret, &known.issuer);
+            if let Some(endpoints) = &known.endpoints {
+                let issuer = &known.issuer;
+                ledger.learn_endpoint(issuer, Endpoint::Authorization, &endpoints.authorization);
+                ledger.learn_endpoint(issuer, Endpoint::Token, &endpoints.token);
+            }
+        }
+        let reach = if settings.server_url.starts_with("http://") {
+            Reach::Loopback
+        } else {
+            Reach::Public
+        };
+        let mut trial = Self {
+            seat: Seat::new(Machine::new(config.clone(), "")),
+            config,
+            settings,
+            reach,
+            world: World::new(marks),
+            ledger,
+            now: Timestamp::from_millis(1_800_000_000_000),
+            source: Source {
+                state: seed,
+                fault: Fault::None,
+            },
+            watched: true,
+            told: String::new(),
+        };
+        trial.look(Change::Seated);
+        trial
+    }
+
+    /// Puts another machine in the seat.
+    pub(crate) fn seat(&mut self, machine: Machine) -> Seat {
+        let seat = std::mem::replace(&mut self.seat, Seat::new(machine));
+        self.look(Change::Seated);
+        seat
+    }
+
+    pub(crate) fn tell(&mut self, what: std::fmt::Arguments<'_>) {
+        writeln!(self.told, "{what}").expect("a string takes all");
+    }
+
+    /// Hands an event to the machine.
+    pub(crate) fn give(&mut self, event: Event<'_>) -> Result<Outcome, Misuse> {
+        let kind = event.kind();
+        let shown = format!("{event:?}");
+        if !matches!(event, Event::Challenge(_)) {
+            self.check_shown(&shown);
+        }
+        let store_fault = matches!(
+            event,
+            Event::Stored {
+                result: StoreResult::Conflict | StoreResult::Failed,
+                ..
+            }
+        );
+        let body = match &event {
+            Event::Reply { response, .. } => response.body.to_vec(),
+            _ => Vec::new(),
+        };
+        let callback = match &event {
+            Event::Callback(CallbackText::Query(query)) => Some(query.to_string()),
+            Event::Callback(CallbackText::Url(url)) => Some(url.to_string()),
+            _ => None,
+        };
+        let record = match &event {
+            Event::Stored {
+                result: StoreResult::Loaded(Some(record)),
+                ..
+            } => serde_json::from_slice(record).ok(),
+            _ => None,
+        };
+        let before = self.watched.then(|| self.seat.machine.snapshot());
+        let phase = self.seat.machine.phase();
+        let answered = outstanding(&self.seat.machine);
+
+        let mut context = Context {
+            now: self.now,
+            rng: &mut self.source,
+        };
+        let outcome = self.seat.machine.handle(event, &mut context);
+
+        let trace = self.seat.machine.take_trace();
+        let after = self.seat.machine.phase();
+        self.tell(format_args!("{kind:?} {phase:?} {after:?} {outcome:?}"));
+        if outcome == Ok(Outcome::Advanced) {
+            assert!(
+                leads_to(phase, kind).contains(&after),
+                "{kind:?} leads from {phase:?} to {after:?}: not in the table"
+            );
+            if let Some(record) = &record {
+                self.ledger.learn_record(record);
+            }
+            for entry in &trace {
+                let shown = format!("{entry:?} {} {}", entry.decision, entry.decision.name());
+                self.check_shown(&shown);
+                self.tell(format_args!("  {shown}"));
+            }
+            accepted::documents(self, &trace, answered.as_ref(), &body, callback.as_deref());
+            self.look(if store_fault {
+                Change::StoreFault
+            } else {
+                Change::Advanced
+            });
+        } else {
+            assert_eq!(after, phase, "{kind:?} with {outcome:?} changes the phase");
+            assert!(
+                outstanding(&self.seat.machine) == answered,
+                "{kind:?} with {outcome:?} changes what to do"
+            );
+            assert!(trace.is_empty(), "{kind:?} with {outcome:?} is traced");
+            // Reading the grant, a machine remembers what is asked for in the meantime.
+            let remembers = phase == PhaseKind::Loading && outcome == Ok(Outcome::Joined);
+            if let Some(before) = before {
+                assert!(
+                    remembers || self.seat.machine.snapshot() == before,
+                    "{kind:?} with {outcome:?} changes the machine"
+                );
+            }
+        }
+        outcome
+    }
+
+    /// Looks at the machine after a change.
+    fn look(&mut self, change: Change) {
+        let machine = &self.seat.machine;
+        let mut shown = format!("{machine:?} {:?} ", machine.next());
+        if let Next::Rest(Verdict::Failed(failure)) = machine.next() {
+            let words = [
+                failure.server_code(),
+                failure.server_text(),
+                failure.expected(),
+                failure.received(),
+            ];
+            write!(shown, "{failure} {failure:?} {words:?}").expect("a string takes all");
+        }
+        self.check_shown(&shown);
+        self.tell(format_args!("  {shown}"));
+        match outstanding(&self.seat.machine) {
+            Some(action) => {
+                if change != Change::Seated {
+                    let id = action.id.get();
+                    assert!(id > self.seat.last_id, "ids do not increase");
+                    self.seat.last_id = id;
+                }
+                self.seat.actions += u32::from(change == Change::Advanced);
+                if matches!(action.task, Task::Http(_)) {
+                    self.seat.requests += 1;
+                }
+                assert!(
+                    self.seat.requests <= u32::from(MAX_FLOW_REQUESTS),
+                    "too many requests between two rests"
+                );
+                assert!(
+                    self.seat.actions <= MAX_ACTIONS,
+                    "too many actions between two rests"
+                );
+                let told = rules::action(self, &action);
+                self.tell(format_args!("  {told}"));
+            }
+            None => {
+                self.seat.requests = 0;
+                self.seat.actions = 0;
+                self.seat.flow.end();
+            }
+        }
+        if self.watched {
+            self.check_resumed();
+            rules::use_of_tokens(self);
+        }
+    }
+
+    /// Nothing that a host can see without asking for it shows a secret.
+    pub(crate) fn check_shown(&self, shown: &str) {
+        if let Some(secret) = self.ledger.secret_in(shown) {
+            panic!("a secret ({secret}) shows in: {shown}");
+        }
+    }
+
+    /// Snapshot → resume → the same machine.
+    fn check_resumed(&self) {
+        let machine = &self.seat.machine;
+        let snapshot = machine.snapshot();
+        let resumed = Machine::resume(self.config.clone(), "", snapshot.expose())
+            .unwrap_or_else(|error| panic!("a snapshot of {machine:?} is refused: {error}"));
+        if machine.phase() == PhaseKind::Exchanging {
+            let unknown = matches!(
+                resumed.next(),
+                Next::Rest(Verdict::Failed(failure)) if failure.code() == Code::OutcomeUnknown
+            );
+            assert!(unknown, "an exchange is resumed as {resumed:?}");
+            return;
+        }
+        let same = resumed.next() == machine.next()
+            && resumed.snapshot() == snapshot
+            && resumed.deadline() == machine.deadline()
+            && resumed.awaits_redirect() == machine.awaits_redirect();
+        assert!(same, "{machine:?} is resumed as {resumed:?}");
+    }
+
+    /// Gives an answer to the action of this id.
+    pub(crate) fn reply(&mut self, id: ActionId, answer: &Answer) -> Result<Outcome, Misuse> {
+        match answer {
+            Answer::Reply {
+                status,
+                headers,
+                body,
+            } => {
+                let headers: Vec<(&str, &[u8])> = headers
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_slice()))
+                    .collect();
+                let response = HttpResponse {
+                    status: *status,
+                    headers: &headers,
+                    body,
+                };
+                self.give(Event::Reply { id, response })
+            }
+            Answer::Unreachable(cause) => self.give(Event::Unreachable { id, cause: *cause }),
+            Answer::Bound(uri) => self.give(Event::RedirectBound { id, uri }),
+            Answer::Callback(query) => self.give(Event::Callback(CallbackText::Query(query))),
+            Answer::CallbackUrl(url) => self.give(Event::Callback(CallbackText::Url(url))),
+            Answer::Client(client) => self.give(Event::ClientProvided {
+                id,
+                client: client.clone(),
+            }),
+            Answer::Declined(reason) => self.give(Event::Declined {
+                id,
+                reason: *reason,
+            }),
+            Answer::Loaded(record) => self.give(Event::Stored {
+                id,
+                result: StoreResult::Loaded(record.as_deref()),
+            }),
+            Answer::Done => self.give(Event::Stored {
+                id,
+                result: StoreResult::Done,
+            }),
+            Answer::Conflict => self.give(Event::Stored {
+                id,
+                result: StoreResult::Conflict,
+            }),
+            Answer::Failed => self.give(Event::Stored {
+                id,
+                result: StoreResult::Failed,
+            }),
+        }
+    }
+
+    /// Gives the honest answer to whatever is asked for. `None`: nothing is.
+    pub(crate) fn honest(&mut self, taste: u8) -> Option<(ActionId, Answer)> {
+        let action = outstanding(&self.seat.machine)?;
+        let server_url = self.settings.server_url.clone();
+        let answer = self.world.answer(&action, &server_url, taste);
+        let outcome = self.reply(action.id, &answer);
+        if let Ok(Outcome::Ignored(_)) | Err(_) = outcome {
+            // Not even an honest host can go on, where a server's document leads nowhere.
+            return None;
+        }
+        Some((action.id, answer))
+    }
+
+    /// Lets everybody be honest until the machine is in a phase, or rests.
+    pub(crate) fn until(&mut self, phase: PhaseKind, taste: u8) -> bool {
+        for _ in 0..2 * MAX_ACTIONS {
+            if self.seat.machine.phase() == phase {
+                return true;
+            }
+            if self.honest(taste).is_none() {
+                break;
+            }
+        }
+        self.seat.machine.phase() == phase
+    }
+
+    /// Lets everybody be honest until the machine rests; then uses, refreshes and widens what came of it.
+    pub(crate) fn finish(&mut self, taste: u8) {
+        while self.honest(taste).is_some() {}
+        if self.seat.machine.phase() != PhaseKind::Authorized {
+            return;
+        }
+        self.now = self.now.after(10 * 366 * 24 * 3_600_000);
+        let _ = self.give(Event::Refresh);
+        while self.honest(taste).is_some() {}
+        let _ = self.give(Event::SignOut {
+            forget_client: taste & 1 == 0,
+        });
+        while self.honest(taste).is_some() {}
+    }
+
+    /// The generation of the token that requests carry.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        let url = &self.settings.server_url;
+        match self.seat.machine.request_headers("POST", url, self.now) {
+            RequestHeaders::Ready(authorization) => Some(authorization.generation()),
+            _ => None,
+        }
+    }
+
+    /// What the machine holds, as its snapshot tells.
+    pub(crate) fn held(&self) -> Value {
+        let snapshot = self.seat.machine.snapshot();
+        serde_json::from_slice(snapshot.expose()).expect("a snapshot is JSON")
+    }
+}
