@@ -165,10 +165,14 @@ fn client(reach: Reach, tls: bool) -> Result<reqwest::Client, Cause> {
         .map_err(|_| Cause::Tls)
 }
 
-/// The certificates that this platform trusts.
+/// The certificates that this platform trusts. A platform without any, such as a bare container, trusts nobody: plain http
+/// on loopback still works there.
 pub(crate) fn platform_trust() -> Result<rustls::ClientConfig, rustls::Error> {
     use rustls_platform_verifier::BuilderVerifierExt as _;
-    Ok(with_ring()?.with_platform_verifier()?.with_no_client_auth())
+    match with_ring()?.with_platform_verifier() {
+        Ok(trusting) => Ok(trusting.with_no_client_auth()),
+        Err(_) => no_trust(),
+    }
 }
 
 /// For plain http alone: trusts nobody, so that nothing else could come of it.

@@ -64,13 +64,19 @@ impl Directory {
     pub(super) fn try_hold(&self, name: &str) -> Result<Option<File>, StoreError> {
         let failed = |error| self.failed("could not be locked", &error);
         let file = private(OpenOptions::new().create(true).truncate(false))
-            .open(self.0.join(format!(".hold-{name}")))
+            .open(self.0.join(hold(name)))
             .map_err(failed)?;
         match Lockable::try_lock(&file) {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// Forgets a name that nobody will hold any more.
+    pub(super) fn forget_hold(&self, name: &str) {
+        // Left behind it would be an empty file, and no failure.
+        let _ = fs::remove_file(self.0.join(hold(name)));
     }
 
     /// The content of a file, if there is one.
@@ -124,6 +130,10 @@ impl Locked<'_> {
             .and_then(|()| sync(folder))
             .map_err(|error| self.directory.failed("could not be written", &error))
     }
+}
+
+fn hold(name: &str) -> String {
+    format!(".hold-{name}")
 }
 
 /// Open for its owner only.

@@ -93,11 +93,13 @@ impl<S: Shelf> Store for Swapping<S> {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written> {
         let name = file_name(key);
+        let directory = self.directory.clone();
         self.access(move |shelf, folder| {
             if generation_of(shelf, folder, &name)? != Some(expected) {
                 return Ok(Written::Conflict);
             }
             shelf.remove(folder, &name)?;
+            directory.forget_hold(&name);
             Ok(Written::Done)
         })
     }

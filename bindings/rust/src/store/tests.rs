@@ -43,6 +43,7 @@ async fn keeps_the_contract(store: &dyn Store) {
     let flow = StoreKey::flow("state");
     assert_eq!(save(store, &flow, None, 4).await, Written::Done);
     assert_eq!(save(store, &other, None, 5).await, Written::Done);
+    drop(store.hold(&one).await.unwrap());
     let mut grants = store.grants().await.unwrap();
     grants.sort_by(|one, other| one.expose().cmp(other.expose()));
     assert_eq!(grants, [bytes("record 5"), bytes("record 9")]);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mcp_oauth_testbed::Guards;
 
-use person::{Person, bed};
+use person::{Person, bed, ended};
 
 #[tokio::test]
 async fn credentials_are_kept_shown_used_and_forgotten() {
@@ -170,4 +170,20 @@ async fn the_demo_tells_its_story_quickly() {
     }
     let demo = person.runs(&["demo", "--json"]).await;
     assert_eq!(demo.json()["tool_calls"], 3);
+}
+
+#[tokio::test]
+async fn neither_a_proxy_nor_missing_certificates_stand_between_this_machine_and_itself() {
+    let person = Person::new();
+    let nowhere = person.home.path().join("nowhere");
+    let demo = person
+        .command(&["demo", "--json"])
+        .env("ALL_PROXY", "http://127.0.0.1:9")
+        .env("http_proxy", "http://127.0.0.1:9")
+        .env("SSL_CERT_FILE", &nowhere)
+        .env("SSL_CERT_DIR", &nowhere)
+        .spawn()
+        .unwrap();
+    let demo = ended(demo).await;
+    assert_eq!(demo.exit, 0, "{}", demo.err);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use mcp_oauth_core::{HttpUrl, Reach};
 use mcp_oauth_host::Authorizer;
 use mcp_oauth_host::rmcp::{AuthorizedClient, authorization_error};
 use rmcp::model::{
@@ -43,8 +44,13 @@ pub(crate) async fn one_call(
     tool: &str,
     arguments: Map<String, Value>,
 ) -> Result<CallToolResult, Fault> {
-    let http = AuthorizedClient::new(authorizer.clone())
-        .map_err(|error| Fault::other(error.to_string()))?;
+    // No proxy is on the way to this machine itself, whatever the environment says.
+    let here = HttpUrl::parse(url, Reach::Loopback).is_ok_and(|url| url.is_loopback());
+    let http = AuthorizedClient::with_http(authorizer.clone(), |http| match here {
+        true => http.no_proxy(),
+        false => http,
+    })
+    .map_err(|error| Fault::other(error.to_string()))?;
     let fault = |error: &(dyn std::error::Error + 'static)| {
         // A session that ended for want of authorization only says that it has ended.
         match authorization_error(error)
