@@ -53,6 +53,7 @@ fn loaded(result: StoreResult<'_>, shared: &mut Shared) -> Result<(), Failure> {
         StoreResult::Loaded(None) => {
             shared.note(Decision::NothingStored);
             shared.hold(Grant::empty());
+            shared.just_read = true;
             Ok(())
         }
         StoreResult::Loaded(Some(record)) => {
