@@ -34,9 +34,10 @@ pub struct Settings {
     pub software_id: Option<String>,
     /// `software_version` of a dynamic registration.
     pub software_version: Option<String>,
-    /// Signed statement about the client software, sent with a dynamic registration (RFC 7591 §2.3).
+    /// Signed statement about the client software, sent with a dynamic registration (RFC 7591 §2.3). Needs
+    /// `authorization_server`.
     pub software_statement: Option<Secret>,
-    /// Bearer token for a protected registration endpoint (RFC 7591 §1.2).
+    /// Bearer token for a protected registration endpoint (RFC 7591 §1.2). Needs `authorization_server`.
     pub initial_access_token: Option<Secret>,
     /// A client registered beforehand. Used before anything else, and only with its issuer.
     pub preregistered: Option<Preregistered>,
@@ -304,15 +305,19 @@ impl Config {
             }
             Ok(Arc::<str>::from(value))
         };
-        for token in [&settings.initial_access_token, &settings.software_statement]
-            .into_iter()
-            .flatten()
-        {
+        for (field, token) in [
+            ("initial_access_token", &settings.initial_access_token),
+            ("software_statement", &settings.software_statement),
+        ] {
+            let Some(token) = token else { continue };
             if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(ConfigError {
-                    field: "initial_access_token",
-                    problem: "not a token",
-                });
+                let problem = "not a token";
+                return Err(ConfigError { field, problem });
+            }
+            // REG-10: whichever server the resource names would get it.
+            if settings.authorization_server.is_none() {
+                let problem = "needs authorization_server: it is meant for one server alone";
+                return Err(ConfigError { field, problem });
             }
         }
         Ok(Self {

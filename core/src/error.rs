@@ -27,6 +27,9 @@ pub enum Misuse {
     /// The client identifier is empty or holds characters outside visible ASCII.
     #[error("the client identifier is empty or not printable ASCII")]
     ClientId,
+    /// The client has no secret, but its authentication method needs one.
+    #[error("the client has no secret, but its authentication method needs one")]
+    ClientSecret,
 }
 
 /// A configuration that cannot work, found before anything is sent.
@@ -193,17 +196,17 @@ codes! {
     IssuerNotListed "issuer_not_listed" Configuration Advice::Reconfigure, "RFC 9728 §7.6",
         "the configured authorization server is not among those that the resource names";
     BadServerMetadata "bad_server_metadata" Server Advice::Stop, "RFC 8414 §2",
-        "the authorization server metadata lacks an endpoint or has one that cannot be used";
+        "the authorization server metadata lacks a required member, or has one that cannot be used";
     ForeignEndpoint "foreign_endpoint" Server Advice::Reconfigure, "RFC 9700 §4.4",
         "an endpoint is on another origin than its issuer, which the configuration forbids";
     PkceUnsupported "pkce_unsupported" Server Advice::Reconfigure, "MCP security-considerations, Authorization Code Protection",
-        "the authorization server does not say that it supports PKCE with S256; `assume_s256` sends it all the same";
+        "the authorization server does not say that it supports PKCE with S256; where it says nothing, `assume_s256` sends it all the same";
     CodeFlowUnsupported "code_flow_unsupported" Server Advice::Stop, "RFC 8414 §2",
         "the authorization server does not offer the authorization code grant";
     NoCommonAuthMethod "no_common_auth_method" Configuration Advice::Reconfigure, "RFC 8414 §2",
         "the token endpoint accepts no client authentication method that this client can do";
     ClientNeeded "client_needed" Configuration Advice::Reconfigure, "MCP client-registration",
-        "the authorization server registers no clients by itself: configure a client registered with it";
+        "there is no way to get a client by itself: configure one that is registered with this authorization server";
     ClientIssuerMismatch "client_issuer_mismatch" Configuration Advice::Reconfigure, "MCP client-registration, Authorization Server Binding",
         "the configured client is registered with another authorization server than the one that the resource names";
     RegistrationRejected "registration_rejected" Server Advice::Reconfigure, "RFC 7591 §3.2.2",
@@ -291,6 +294,7 @@ struct Details {
     status: Option<u16>,
     server_code: Option<ServerText>,
     server_text: Option<ServerText>,
+    subject: Option<ServerText>,
     expected: Option<ServerText>,
     received: Option<ServerText>,
     reason: Option<ServerText>,
@@ -305,6 +309,7 @@ impl Failure {
             status: None,
             server_code: None,
             server_text: None,
+            subject: None,
             expected: None,
             received: None,
             reason: None,
@@ -345,8 +350,9 @@ impl Failure {
         self
     }
 
-    pub(crate) fn about(mut self, received: &str) -> Self {
-        self.0.received = Some(ServerText::new(received));
+    /// Names what it is about: an issuer, a member, a cause.
+    pub(crate) fn about(mut self, subject: &str) -> Self {
+        self.0.subject = Some(ServerText::new(subject));
         self
     }
 
@@ -396,6 +402,11 @@ impl Failure {
         self.0.server_text.as_ref()
     }
 
+    /// What it is about: an issuer, a member of a document, a cause.
+    pub fn subject(&self) -> Option<&ServerText> {
+        self.0.subject.as_ref()
+    }
+
     /// What should have come, where two values were compared.
     pub fn expected(&self) -> Option<&ServerText> {
         self.0.expected.as_ref()
@@ -411,6 +422,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let details = &*self.0;
         f.write_str(details.code.text())?;
+        if let Some(subject) = &details.subject {
+            write!(f, " ({subject})")?;
+        }
         if let Some(expected) = &details.expected {
             write!(f, "; expected {expected:?}")?;
         }

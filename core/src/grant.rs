@@ -223,34 +223,34 @@ impl Grant {
     }
 
     /// The grant after a change, as the next generation.
-    pub(crate) fn with(&self, change: &Change) -> Self {
-        let mut next = self.clone();
-        next.generation = self.generation.saturating_add(1);
+    pub(crate) fn with(self, change: Change) -> Self {
+        let mut next = self;
+        next.generation = next.generation.saturating_add(1);
         match change {
             Change::PutClient(issuer, client) => {
-                next.update(issuer, |entry| entry.client = Some((**client).clone()));
+                next.update(&issuer, |entry| entry.client = Some(*client));
             }
             Change::PutTokens(issuer, tokens) => {
                 let generation = next.generation;
                 let tokens = Tokens {
                     generation,
-                    ..(**tokens).clone()
+                    ..*tokens
                 };
-                next.update(issuer, |entry| entry.tokens = Some(tokens));
+                next.update(&issuer, |entry| entry.tokens = Some(tokens));
             }
             Change::DropTokens(issuer, generation) => {
                 for entry in &mut next.entries {
-                    let refused = |tokens: &mut Tokens| tokens.generation == *generation;
-                    if entry.issuer == *issuer {
+                    let refused = |tokens: &mut Tokens| tokens.generation == generation;
+                    if entry.issuer == issuer {
                         entry.tokens.take_if(refused);
                     }
                 }
             }
             Change::DropClient(issuer, id) => {
                 for entry in &mut next.entries {
-                    if entry.issuer == *issuer {
-                        entry.client.take_if(|client| client.id == *id);
-                        entry.tokens.take_if(|tokens| tokens.client.id == *id);
+                    if entry.issuer == issuer {
+                        entry.client.take_if(|client| client.id == id);
+                        entry.tokens.take_if(|tokens| tokens.client.id == id);
                     }
                 }
             }
@@ -259,9 +259,9 @@ impl Grant {
                     let proven = entry
                         .tokens
                         .as_ref()
-                        .is_some_and(|tokens| tokens.client.id == *id);
-                    if entry.issuer == *issuer && !proven {
-                        entry.client.take_if(|client| client.id == *id);
+                        .is_some_and(|tokens| tokens.client.id == id);
+                    if entry.issuer == issuer && !proven {
+                        entry.client.take_if(|client| client.id == id);
                     }
                 }
             }

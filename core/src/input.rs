@@ -1,10 +1,10 @@
 //! What does an event mean, once it has been read? The edge at which a host's input is parsed.
 
-use crate::client::{ProvidedClient, is_client_id};
+use crate::client::{AuthMethod, ProvidedClient, is_client_id};
 use crate::config::Config;
 use crate::error::Misuse;
 use crate::event::{CallbackText, Cause, Challenge, Event, HttpResponse, Refusal, StoreResult};
-use crate::phase::{Need, Trigger};
+use crate::phase::{Hint, Need, Trigger};
 use crate::transition::EventKind;
 use crate::uri::RedirectUri;
 use crate::wire::challenge::{BEARER, BearerChallenge, Challenges};
@@ -84,6 +84,12 @@ pub(crate) fn read<'a>(event: Event<'a>, config: &Config) -> Result<Option<Input
             if !is_client_id(&client.client_id) {
                 return Err(Misuse::ClientId);
             }
+            let needs_secret = client
+                .auth_method
+                .is_some_and(|method| method != AuthMethod::None);
+            if needs_secret && client.client_secret.is_none() {
+                return Err(Misuse::ClientSecret);
+            }
             Some(Input::ClientProvided(client))
         }
         Event::Declined { reason, .. } => Some(Input::Declined(reason)),
@@ -100,28 +106,24 @@ fn read_challenge(challenge: &Challenge<'_>) -> Option<Need> {
     if !matches!(challenge.status, 401 | 403) {
         return None;
     }
-    let bearer = match Challenges::parse(challenge.www_authenticate) {
-        Ok(challenges) => BearerChallenge::read(&challenges, BEARER),
+    let challenges = match Challenges::parse(challenge.www_authenticate) {
+        Ok(challenges) => challenges,
         Err(_) if challenge.status == 401 => return Some(Need::TooLarge),
         Err(_) => return None,
     };
+    let malformed = challenges.repeated_parameter() || challenges.unreadable();
+    let bearer = BearerChallenge::read(&challenges, BEARER).unwrap_or_default();
     let insufficient = bearer
-        .as_ref()
-        .and_then(|bearer| bearer.error.as_ref())
+        .error
         .is_some_and(|error| error.as_str() == "insufficient_scope");
-    let (metadata_url, scope) = match bearer {
-        Some(bearer) => (bearer.resource_metadata, bearer.scope),
-        None => (None, None),
+    let hint = Hint {
+        metadata_url: bearer.resource_metadata,
+        scope: bearer.scope,
+        malformed,
     };
     match challenge.status {
-        401 => Some(Need::Token {
-            metadata_url,
-            scope,
-        }),
-        _ if insufficient => Some(Need::Scopes {
-            metadata_url,
-            scope,
-        }),
+        401 => Some(Need::Token(hint)),
+        _ if insufficient => Some(Need::Scopes(hint)),
         _ => None,
     }
 }

@@ -24,23 +24,20 @@ impl ScopeSet {
     /// # Errors
     /// [`TooManyScopes`] when a bound is exceeded; memory stays within the bound.
     pub fn collect<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Result<Self, TooManyScopes> {
-        let mut joined = String::new();
-        let mut count = 0_usize;
+        let mut set: Vec<&str> = Vec::with_capacity(8);
+        let mut length = 0_usize;
         for token in tokens {
-            if !is_scope_token(token) || joined.split(' ').any(|known| known == token) {
+            if !is_scope_token(token) || set.contains(&token) {
                 continue;
             }
-            count = count.saturating_add(1);
-            let length = joined.len().saturating_add(token.len()).saturating_add(1);
-            if count > MAX_SCOPES || length > MAX_SCOPE_BYTES {
+            let longer = length.saturating_add(token.len()).saturating_add(1);
+            if set.len() >= MAX_SCOPES || longer > MAX_SCOPE_BYTES {
                 return Err(TooManyScopes);
             }
-            if !joined.is_empty() {
-                joined.push(' ');
-            }
-            joined.push_str(token);
+            length = if set.is_empty() { token.len() } else { longer };
+            set.push(token);
         }
-        Ok(Self(joined.into()))
+        Ok(Self(set.join(" ").into()))
     }
 
     /// The set named by a space-separated list, as in a `scope` parameter.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::RecordError;
 use crate::secret::SecretBytes;
 use crate::time::Timestamp;
-use crate::wire::json;
+use crate::wire::json::{self, Text};
 
 /// One access to the host's store. Every record is secret: it belongs into a keychain or a file that only its owner can read.
 ///
@@ -65,6 +65,9 @@ pub enum Slot {
     Grant,
 }
 
+/// Bytes of the longest name: the folder, and a SHA-256 digest in base64url.
+const MAX_NAME: usize = "grant/".len() + 43;
+
 /// The name of a record: printable ASCII, without anything secret.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StoreKey {
@@ -80,18 +83,21 @@ impl StoreKey {
         hash.update((account.len() as u64).to_be_bytes());
         hash.update(account.as_bytes());
         hash.update(server_url.as_bytes());
-        Self {
-            slot: Slot::Grant,
-            name: format!("grant/{}", URL_SAFE_NO_PAD.encode(hash.finalize())).into(),
-        }
+        Self::named(Slot::Grant, "grant/", &hash.finalize())
     }
 
     /// The key of the pending sign-in whose callback carries `state`. The state cannot be read back from it.
     pub fn flow(state: &str) -> Self {
-        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(state.as_bytes()));
+        Self::named(Slot::Flow, "flow/", &Sha256::digest(state.as_bytes()))
+    }
+
+    fn named(slot: Slot, folder: &str, digest: &[u8]) -> Self {
+        let mut name = String::with_capacity(MAX_NAME);
+        name.push_str(folder);
+        URL_SAFE_NO_PAD.encode_string(digest, &mut name);
         Self {
-            slot: Slot::Flow,
-            name: format!("flow/{digest}").into(),
+            slot,
+            name: name.into(),
         }
     }
 
@@ -114,6 +120,9 @@ impl fmt::Debug for StoreKey {
 
 /// The version of every record that this library writes.
 const VERSION: u32 = 1;
+
+/// Bytes that hold most records, tokens that carry claims included.
+const USUAL_RECORD: usize = 4096;
 
 /// What a grant record calls itself.
 pub(crate) const GRANT_FORMAT: &str = "mcp-oauth-grant";
@@ -155,8 +164,13 @@ pub(crate) fn seal(format: &str, generation: u64, body: &impl Serialize) -> Secr
         generation,
         body,
     };
+    // A buffer that grows leaves copies of the secrets behind.
+    let mut record = Vec::with_capacity(USUAL_RECORD);
     // Records hold strings, numbers and lists: they always serialise.
-    SecretBytes::new(serde_json::to_vec(&envelope).unwrap_or_default())
+    match serde_json::to_writer(&mut record, &envelope) {
+        Ok(()) => SecretBytes::new(record),
+        Err(_) => SecretBytes::new([]),
+    }
 }
 
 /// Unwraps a body of the given format, and its generation.
@@ -164,9 +178,13 @@ pub(crate) fn open<B: DeserializeOwned>(
     format: &str,
     record: &[u8],
 ) -> Result<(u64, B), RecordError> {
-    if head(record)?.format != format {
+    // Read once; only a record that cannot be read like this is asked for its version alone.
+    let whole: Option<Envelope<Text<'_>, B>> = json::object(record);
+    let Some(envelope) = whole.filter(|envelope| envelope.version <= VERSION) else {
+        return Err(head(record).err().unwrap_or(RecordError::Malformed));
+    };
+    if *envelope.format.0 != *format {
         return Err(RecordError::Malformed);
     }
-    let envelope: Envelope<IgnoredAny, B> = json::object(record).ok_or(RecordError::Malformed)?;
     Ok((envelope.generation, envelope.body))
 }

@@ -142,6 +142,7 @@ decisions! {
     GrantLoaded "grant_loaded", "acknowledged writes", "found stored credentials";
     NothingStored "nothing_stored", "acknowledged writes", "nothing is stored for this account and server";
     ChallengeRead(status: u16) "challenge_read", "RFC 9110 §11.6.1", "the server demands authorization";
+    ChallengeMalformed "challenge_malformed", "RFC 9110 §11.2", "part of the challenge cannot be read or is there twice: nothing is taken from it";
     StartedWithoutChallenge "started_without_challenge", "MCP authorization", "authorizing although the server has not asked for it";
     MetadataUrlRefused(fault: UrlFault) "metadata_url_refused", "RFC 9728 §5.1", "not following the challenge's metadata URL";
     MetadataUrlElsewhere "metadata_url_elsewhere", "RFC 9728 §7.3", "not following the challenge's metadata URL to another origin", deviation: "same_origin_metadata";

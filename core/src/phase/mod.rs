@@ -32,7 +32,7 @@ pub(crate) use refresh::Refreshing;
 pub(crate) use registration::{AskingClient, BindingRedirect, Registering};
 pub(crate) use resource::ResourceDiscovery;
 pub(crate) use server::ServerDiscovery;
-pub(crate) use start::{Need, Trigger, refresh_deadline};
+pub(crate) use start::{Hint, Need, Trigger, refresh_deadline};
 pub(crate) use store::{Loading, SavingGrant, SigningOut};
 pub(crate) use token::Exchanging;
 

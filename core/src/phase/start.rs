@@ -27,17 +27,20 @@ pub(crate) enum Need {
     /// The host says that the token is about to expire.
     Refresh,
     /// A 401.
-    Token {
-        metadata_url: Option<Box<str>>,
-        scope: Option<Box<str>>,
-    },
+    Token(Hint),
     /// A 403 with `insufficient_scope`.
-    Scopes {
-        metadata_url: Option<Box<str>>,
-        scope: Option<Box<str>>,
-    },
+    Scopes(Hint),
     /// A 401 whose challenges are more than is accepted.
     TooLarge,
+}
+
+/// What a challenge says beside its status.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Hint {
+    pub(crate) metadata_url: Option<Box<str>>,
+    pub(crate) scope: Option<Box<str>>,
+    /// Whether there was something in it that cannot be read, or is there twice: nothing was taken from that (PRM-06).
+    pub(crate) malformed: bool,
 }
 
 impl Need {
@@ -118,10 +121,7 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
         Need::TooLarge => {
             Ok(shared.fail(Failure::new(Code::BadChallenge, Stage::ResourceDiscovery)))
         }
-        Need::Token {
-            metadata_url,
-            scope,
-        } => {
+        Need::Token(hint) => {
             let current =
                 held.is_some_and(|(generation, ..)| trigger.generation == Some(generation));
             if let Some((_, true, _)) = held
@@ -130,7 +130,7 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
                 return Err(Ignored::Superseded);
             }
             shared.note(Decision::ChallengeRead(401));
-            let mut attempt = match attempt(metadata_url.as_deref(), scope.as_deref(), shared) {
+            let mut attempt = match attempt(&hint, shared) {
                 Ok(attempt) => attempt,
                 Err(failure) => return Ok(shared.fail(failure)),
             };
@@ -145,22 +145,16 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
                 _ => Ok(sign_in(attempt, shared)),
             }
         }
-        Need::Scopes {
-            metadata_url,
-            scope,
-        } => {
+        Need::Scopes(hint) => {
             let Some((generation, ..)) = held else {
-                let need = Need::Token {
-                    metadata_url,
-                    scope,
-                };
+                let need = Need::Token(hint);
                 return decide(Trigger { need, ..trigger }, shared);
             };
             if trigger.generation != Some(generation) {
                 return Err(Ignored::Superseded);
             }
             shared.note(Decision::ChallengeRead(403));
-            match step_up(metadata_url.as_deref(), scope.as_deref(), shared) {
+            match step_up(&hint, shared) {
                 Ok(attempt) => Ok(sign_in(attempt, shared)),
                 Err(failure) => Ok(shared.fail(failure)),
             }
@@ -174,25 +168,21 @@ pub(crate) fn sign_in(attempt: Attempt, shared: &mut Shared) -> Phase {
 }
 
 /// A flow for what a challenge names.
-fn attempt(
-    metadata_url: Option<&str>,
-    scope: Option<&str>,
-    shared: &mut Shared,
-) -> Result<Attempt, Failure> {
+fn attempt(hint: &Hint, shared: &mut Shared) -> Result<Attempt, Failure> {
+    if hint.malformed {
+        shared.note(Decision::ChallengeMalformed);
+    }
+    let metadata_url = hint.metadata_url.as_deref();
     Ok(Attempt {
-        demanded: demanded(scope)?,
+        demanded: demanded(hint.scope.as_deref())?,
         metadata_url: metadata_url.and_then(|raw| challenge_url(raw, shared)),
         ..Attempt::default()
     })
 }
 
 /// A flow for more scopes than the tokens in use were asked for, within bounds.
-fn step_up(
-    metadata_url: Option<&str>,
-    scope: Option<&str>,
-    shared: &mut Shared,
-) -> Result<Attempt, Failure> {
-    let mut attempt = attempt(metadata_url, scope, shared)?;
+fn step_up(hint: &Hint, shared: &mut Shared) -> Result<Attempt, Failure> {
+    let mut attempt = attempt(hint, shared)?;
     attempt.reason = Reason::StepUp;
     if let Some(tokens) = shared.tokens() {
         attempt.earlier = tokens.requested.clone();

@@ -212,6 +212,19 @@ pub(super) enum AfterSaving {
     Fail(Failure),
 }
 
+impl AfterSaving {
+    /// The change is stored.
+    fn go_on(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
+        match self {
+            Self::SignedIn | Self::Refreshed => Phase::Authorized,
+            Self::Authorize(ready) => authorize::begin(*ready, shared, rng),
+            Self::SignIn(attempt) => start::sign_in(*attempt, shared),
+            Self::Register(sign_in) => BindingRedirect::begin(sign_in, shared),
+            Self::Fail(failure) => shared.fail(failure),
+        }
+    }
+}
+
 impl SavingGrant {
     pub(super) fn begin(change: Change, then: AfterSaving, shared: &Shared) -> Phase {
         Phase::SavingGrant(Box::new(Self {
@@ -226,7 +239,7 @@ impl SavingGrant {
         let Some(grant) = &shared.grant else {
             return load(shared);
         };
-        let next = grant.with(&self.change);
+        let next = grant.clone().with(self.change.clone());
         Task::Store(StoreOp::Save {
             key: shared.grant_key(),
             expected: (grant.generation > 0).then_some(grant.generation),
@@ -244,8 +257,8 @@ impl SavingGrant {
     ) -> Phase {
         match (result, shared.grant.take()) {
             (StoreResult::Done, Some(grant)) => {
-                shared.hold(grant.with(&self.change));
-                self.finish(shared, rng)
+                shared.hold(grant.with(self.change));
+                self.then.go_on(shared, rng)
             }
             (StoreResult::Conflict, Some(_)) if self.tries < MAX_STORE_TRIES => {
                 // Someone wrote first: read, then adopt or try again.
@@ -310,16 +323,6 @@ impl SavingGrant {
     /// Whether the record was removed, or is one that was made after the removal.
     fn is_replaced(&self, shared: &Shared) -> bool {
         shared.memory.seen < self.base
-    }
-
-    fn finish(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
-        match self.then {
-            AfterSaving::SignedIn | AfterSaving::Refreshed => Phase::Authorized,
-            AfterSaving::Authorize(ready) => authorize::begin(*ready, shared, rng),
-            AfterSaving::SignIn(attempt) => start::sign_in(*attempt, shared),
-            AfterSaving::Register(sign_in) => BindingRedirect::begin(sign_in, shared),
-            AfterSaving::Fail(failure) => shared.fail(failure),
-        }
     }
 
     /// Whether the redirect listener is needed once this is done.
@@ -392,7 +395,7 @@ impl SigningOut {
                 expected: grant.generation,
             }
         } else {
-            let next = grant.with(&Change::DropAllTokens);
+            let next = grant.clone().with(Change::DropAllTokens);
             StoreOp::Save {
                 key,
                 expected: (grant.generation > 0).then_some(grant.generation),
@@ -409,7 +412,7 @@ impl SigningOut {
                 let next = if self.forget_client {
                     Grant::empty()
                 } else {
-                    grant.with(&Change::DropAllTokens)
+                    grant.with(Change::DropAllTokens)
                 };
                 signed_out(next, shared)
             }

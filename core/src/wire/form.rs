@@ -132,29 +132,32 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 fn component_len(component: &str) -> usize {
-    component
+    let escaped = component
         .bytes()
-        .map(|byte| {
-            if is_unreserved(byte) || byte == b' ' {
-                1
-            } else {
-                3
-            }
-        })
-        .fold(0, usize::saturating_add)
+        .filter(|byte| !is_unreserved(*byte) && *byte != b' ')
+        .count();
+    component.len().saturating_add(escaped.saturating_mul(2))
 }
 
 fn write_component(out: &mut String, component: &str) {
-    for byte in component.bytes() {
-        match byte {
-            b' ' => out.push('+'),
-            _ if is_unreserved(byte) => out.push(char::from(byte)),
-            _ => {
-                out.push('%');
-                out.push(hex_digit(byte >> 4));
-                out.push(hex_digit(byte & 0xf));
+    let mut rest = component;
+    loop {
+        let plain = rest.bytes().take_while(|byte| is_unreserved(*byte)).count();
+        let (plain, after) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let mut letters = after.chars();
+        match letters.next() {
+            None => return,
+            Some(' ') => out.push('+'),
+            Some(letter) => {
+                for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                    out.push('%');
+                    out.push(hex_digit(byte >> 4));
+                    out.push(hex_digit(byte & 0xf));
+                }
             }
         }
+        rest = letters.as_str();
     }
 }
 

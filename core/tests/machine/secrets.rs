@@ -16,6 +16,7 @@ const MARKS: &[&str] = &[
 fn marked() -> Host {
     let mut host = Host::new(Settings {
         initial_access_token: Some(Secret::new("MARK-initial")),
+        authorization_server: Some("https://as.example".into()),
         ..settings()
     });
     host.tokens = std::rc::Rc::new(std::cell::RefCell::new(|_: &str| {
