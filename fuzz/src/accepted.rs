@@ -3,11 +3,28 @@
 use std::collections::BTreeMap;
 
 use mcp_oauth_core::*;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::ledger::Endpoint;
 use super::second_url;
 use super::trial::Trial;
+
+/// The members of protected resource metadata that are looked at again.
+#[derive(Deserialize)]
+struct ResourceReading {
+    resource: String,
+}
+
+/// The members of authorization server metadata that are looked at again.
+#[derive(Deserialize, Serialize)]
+struct ServerReading {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    registration_endpoint: Option<String>,
+    code_challenge_methods_supported: Option<Vec<String>>,
+    authorization_response_iss_parameter_supported: Option<bool>,
+}
 
 /// Holds what was accepted against a second reading of it.
 pub(crate) fn documents(
@@ -20,27 +37,31 @@ pub(crate) fn documents(
     let settings = trial.settings.clone();
     let deviations = &settings.deviations;
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let document = || serde_json::from_slice::<Value>(body).expect("what was accepted is JSON");
+    let resource = || {
+        let reading: ResourceReading =
+            serde_json::from_slice(body).expect("what was accepted is a document");
+        reading.resource
+    };
     for entry in trace {
         match entry.decision {
             Decision::ResourceAccepted => {
-                let document = document();
-                let resource = document["resource"].as_str().expect("a resource");
+                let resource = resource();
                 assert!(
-                    second_url::lies_within(&settings.server_url, resource),
+                    second_url::lies_within(&settings.server_url, &resource),
                     "the metadata is for another resource: {resource}"
                 );
             }
             Decision::ResourceAllowed => {
                 let allowed = deviations.allow_resource.as_deref();
-                assert_eq!(document()["resource"].as_str(), allowed);
+                assert_eq!(Some(&*resource()), allowed);
             }
             Decision::ServerAccepted => {
-                let document = document();
+                let document: ServerReading =
+                    serde_json::from_slice(body).expect("what was accepted is a document");
                 let Some(Task::Http(request)) = answered.map(|action| &action.task) else {
                     panic!("metadata that nobody asked for");
                 };
-                let published = document["issuer"].as_str().expect("an issuer");
+                let published = document.issuer.as_str();
                 let pinned = deviations
                     .pinned_issuer
                     .as_ref()
@@ -53,25 +74,23 @@ pub(crate) fn documents(
                     "{} vouches for {published}",
                     request.url.as_str()
                 );
-                let lists = |member: &str, wanted: &str| {
-                    let list = document[member].as_array();
-                    list.is_some_and(|list| list.iter().any(|item| item == wanted))
-                };
-                let silent = document["code_challenge_methods_supported"]
-                    .as_array()
-                    .is_none_or(Vec::is_empty);
+                let methods = document
+                    .code_challenge_methods_supported
+                    .as_deref()
+                    .unwrap_or_default();
                 assert!(
-                    lists("code_challenge_methods_supported", "S256")
-                        || (silent && deviations.assume_s256),
+                    methods.iter().any(|method| method == "S256")
+                        || (methods.is_empty() && deviations.assume_s256),
                     "a server without S256"
                 );
                 let sends_iss =
-                    document["authorization_response_iss_parameter_supported"] == Value::Bool(true);
+                    document.authorization_response_iss_parameter_supported == Some(true);
                 assert!(
                     sends_iss || !settings.require_issuer_identification || trial_fails(trial),
                     "a server that does not identify itself"
                 );
                 trial.seat.flow.metadata = Some((sends_iss, published.into()));
+                let document = serde_json::to_value(&document).expect("strings and lists");
                 let bare = asked.strip_suffix('/').unwrap_or(asked);
                 for name in [published, asked, bare, &format!("{bare}/")] {
                     trial.ledger.learn_metadata(name, &document);

@@ -25,6 +25,7 @@ pub(crate) fn settings(profile: u8, client_secret: &str) -> Settings {
         0 => plain,
         1 => Settings {
             server_url: "http://127.0.0.1:8080/mcp".into(),
+            authorization_server: Some("http://127.0.0.1:9000".into()),
             initial_access_token: Some(Secret::new(format!("{client_secret}initial"))),
             ..plain
         },

@@ -120,6 +120,12 @@ fn http(trial: &mut Trial, request: &HttpRequest) -> String {
             let initial = trial.settings.initial_access_token.as_ref();
             let expected = initial.map(|token| format!("Bearer {}", token.expose()));
             assert_eq!(authorization, expected.as_deref(), "a registration");
+            if let Some(issuer) = &trial.settings.authorization_server {
+                assert!(
+                    trial.ledger.has(issuer, Endpoint::Registration, url),
+                    "{url}"
+                );
+            }
             trial.check_shown(body);
             let document: Value = serde_json::from_str(body).expect("a registration is JSON");
             assert!(document["redirect_uris"][0].is_string());

@@ -154,7 +154,7 @@ impl Refusal {
                     words(&error.error_description).or_else(|| words(&error.message)),
                 )
             }
-            None => (None, Some(ServerText::from_bytes(body))),
+            None => (None, quoted(body)),
         };
         let text = text.filter(|text| !text.is_empty());
         let mut words = String::new();
@@ -172,9 +172,26 @@ impl Refusal {
         if refusal.code.is_some() || refusal.text.is_some() {
             return refusal;
         }
-        let text = Some(ServerText::from_bytes(body)).filter(|text| !text.is_empty());
+        let text = quoted(body).filter(|text| !text.is_empty());
         Self { text, ..refusal }
     }
+}
+
+/// A body as it stands, unless it seems to hand over a secret: a document cut short, or our own request sent back.
+fn quoted(body: &[u8]) -> Option<ServerText> {
+    let assigned = |name: &str| {
+        body.windows(name.len()).enumerate().any(|(at, window)| {
+            let after = body.get(at.saturating_add(name.len())..);
+            window.eq_ignore_ascii_case(name.as_bytes())
+                && after
+                    .unwrap_or_default()
+                    .iter()
+                    .find(|byte| !matches!(byte, b'"' | b'\'' | b'\\' | b' '))
+                    .is_some_and(|byte| matches!(byte, b':' | b'='))
+        })
+    };
+    let secret = ["_token", "_secret", "_verifier"].into_iter().any(assigned);
+    (!secret).then(|| ServerText::from_bytes(body))
 }
 
 #[derive(Deserialize)]
@@ -246,4 +263,26 @@ pub(crate) fn registered(
         scopes: None,
         secret_expires_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RSP-16
+    #[test]
+    fn a_body_that_hands_over_a_secret_is_not_quoted() {
+        let text = |body: &[u8]| Refusal::parse_whole(body).text;
+        for body in [
+            "{\"client_id\":\"c\",\"client_secret\":\"hunter2\"",
+            "{\"client_id\":\"c\",\"client_secret\":\"hunter2\"}",
+            "access_token=hunter2&x",
+            "<pre>Refresh_Token : hunter2</pre>",
+            "you sent: \\\"code_verifier\\\":\\\"hunter2\\\"",
+        ] {
+            assert_eq!(text(body.as_bytes()), None, "{body}");
+        }
+        let plain = "grant type refresh_token is not allowed";
+        assert_eq!(text(plain.as_bytes()), Some(ServerText::new(plain)));
+    }
 }
