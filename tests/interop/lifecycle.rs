@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use mcp_oauth_core::{Advice, Code};
+use mcp_oauth_core::{Advice, Code, Settings};
 use mcp_oauth_host::store::MemoryStore;
 use mcp_oauth_testbed::{Behaviour, Endpoint, Fault, Server, Testbed, Verdict};
 
@@ -47,7 +47,7 @@ async fn a_token_that_has_run_out_by_the_clock_is_refreshed_before_it_is_sent() 
     behaviour.token.lifetime = 1;
     let bed = start(behaviour).await;
     let host = Host::with(
-        mcp_oauth_core::Settings {
+        Settings {
             refresh_skew_ms: 0,
             ..settings(&bed)
         },
@@ -62,6 +62,19 @@ async fn a_token_that_has_run_out_by_the_clock_is_refreshed_before_it_is_sent() 
     assert_eq!(before, (1, 1, 0));
     assert_eq!(counts(&bed), (1, 1, 1));
     assert_eq!(bed.counts().challenges, 1, "no expired token was sent");
+}
+
+#[tokio::test]
+async fn tokens_that_live_shorter_than_the_usual_margin_are_used_all_the_same() {
+    let mut behaviour = Behaviour::default();
+    behaviour.token.lifetime = 30;
+    let bed = start(behaviour).await;
+    let host = Host::new(&bed);
+    let session = host.connect().await.unwrap();
+    for _ in 0..3 {
+        session.call("whoami").await.unwrap();
+    }
+    assert_eq!(counts(&bed), (1, 1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! Does each quirk of the testbed end as its table says, and does the trace tell what was relaxed?
 
 mod expectation;
+mod settings;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use mcp_oauth_core::{AuthMethod, Preregistered, ProvidedClient, Secret, Settings
 use mcp_oauth_testbed::{Deviation, Expected, Issued, PreRegistered, Quirk, Testbed, Then, quirks};
 use rmcp::ClientLifecycleMode;
 
-use crate::scene::{Host, Trouble, settings, start};
+use crate::scene::{self, Host, Trouble, start};
 use expectation::{End, KINDNESSES, Otherwise, REFUSALS, WITHOUT};
 
 /// More requests than the worst of them needs is going in circles.
@@ -40,7 +41,7 @@ async fn run_with_source(
         behaviour.token.lifetime = 1;
     }
     let bed = start(behaviour).await;
-    let mut settings = settings(&bed);
+    let mut settings = scene::settings(&bed);
     change(&bed, &mut settings);
     let method = known_method(quirk);
     let host = Host::with(settings, |builder| match source {
