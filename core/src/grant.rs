@@ -219,6 +219,8 @@ impl Grant {
         };
         change(&mut entry);
         self.entries.truncate(MAX_ISSUERS.saturating_sub(1));
+        // Nearly every grant has one entry: room for three more would be most of what a waiting sign-in holds.
+        self.entries.reserve_exact(1);
         self.entries.insert(0, entry);
     }
 

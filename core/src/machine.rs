@@ -14,7 +14,7 @@ use crate::phase::{self, Loading, Phase};
 use crate::secret::SecretBytes;
 use crate::shared::{Memory, Shared};
 use crate::snapshot;
-use crate::store::StoreOp;
+use crate::store::{StoreKey, StoreOp};
 use crate::time::Timestamp;
 use crate::trace::{Trace, TraceEntry};
 use crate::transition::{PhaseKind, leads_to};
@@ -133,8 +133,10 @@ impl Machine {
     /// A machine that knows nothing yet: its first action reads the stored grant. `account` tells apart several accounts
     /// at one server; empty for the only one.
     pub fn new(config: impl Into<Arc<Config>>, account: &str) -> Self {
+        let config = config.into();
         let shared = Shared {
-            config: config.into(),
+            grant_key: StoreKey::grant(account, config.server_url()),
+            config,
             account: account.into(),
             grant: None,
             memory: Memory::default(),

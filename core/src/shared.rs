@@ -25,6 +25,8 @@ const NEW_TOKEN_MS: u64 = 120_000;
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) account: Box<str>,
+    /// Where the grant is kept.
+    pub(crate) grant_key: StoreKey,
     /// `None`: not read yet, or no longer known.
     pub(crate) grant: Option<Grant>,
     pub(crate) memory: Memory,
@@ -87,10 +89,6 @@ impl Shared {
 
     pub(crate) fn tokens(&self) -> Option<&Tokens> {
         self.grant.as_ref()?.tokens()
-    }
-
-    pub(crate) fn grant_key(&self) -> StoreKey {
-        StoreKey::grant(&self.account, self.config.server_url())
     }
 
     /// Takes a grant that was read from or written to the store. What is known of refreshes does not concern newer tokens.

@@ -11,7 +11,7 @@ use crate::grant::Grant;
 use crate::phase::{Pending, Phase};
 use crate::secret::SecretBytes;
 use crate::shared::{Memory, Shared};
-use crate::store::{self, FLOW_FORMAT};
+use crate::store::{self, FLOW_FORMAT, StoreKey};
 use crate::trace::Trace;
 
 /// The generation of every snapshot and flow record: each is written once.
@@ -103,6 +103,7 @@ pub(crate) fn read(
     }
     let resumed = Resumed {
         shared: Shared {
+            grant_key: StoreKey::grant(account, config.server_url()),
             config,
             account: account.into(),
             grant: body.grant,

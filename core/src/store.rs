@@ -1,6 +1,7 @@
 //! What is kept between runs, under which name, and in which form?
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -72,7 +73,7 @@ const MAX_NAME: usize = "grant/".len() + 43;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StoreKey {
     slot: Slot,
-    name: Box<str>,
+    name: Arc<str>,
 }
 
 impl StoreKey {

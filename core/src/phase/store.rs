@@ -43,7 +43,7 @@ enum AfterLoading {
 /// The action that reads the grant.
 pub(super) fn load(shared: &Shared) -> Task {
     Task::Store(StoreOp::Load {
-        key: shared.grant_key(),
+        key: shared.grant_key.clone(),
     })
 }
 
@@ -241,7 +241,7 @@ impl SavingGrant {
         };
         let next = grant.clone().with(self.change.clone());
         Task::Store(StoreOp::Save {
-            key: shared.grant_key(),
+            key: shared.grant_key.clone(),
             expected: (grant.generation > 0).then_some(grant.generation),
             generation: next.generation,
             record: next.to_record(&shared.config, &shared.account),
@@ -388,7 +388,7 @@ impl SigningOut {
         let Some(grant) = &shared.grant else {
             return load(shared);
         };
-        let key = shared.grant_key();
+        let key = shared.grant_key.clone();
         Task::Store(if self.forget_client {
             StoreOp::Delete {
                 key,

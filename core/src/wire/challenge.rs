@@ -4,6 +4,7 @@
 //! Whatever cannot be read ends its line: what stands before it counts, the rest gives no hint.
 
 use super::text::ServerText;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Most bytes in all header lines together.
@@ -377,9 +378,8 @@ impl<'a> Cursor<'a> {
 
     /// The rest of a quoted string (RFC 9110 §5.6.4). Bytes beyond ASCII are read as UTF-8.
     fn quoted(&mut self) -> Result<Box<str>, Unreadable> {
-        let mut value = Vec::new();
+        let mut value = Cow::Borrowed(self.take_while(is_quoted_byte));
         loop {
-            value.extend_from_slice(self.take_while(is_quoted_byte));
             if self.take_byte(b'"') {
                 return Ok(String::from_utf8_lossy(&value).into());
             }
@@ -390,8 +390,11 @@ impl<'a> Cursor<'a> {
             if !is_quoted_byte(*escaped) && !matches!(escaped, b'"' | b'\\') {
                 return Err(Unreadable);
             }
-            value.push(*escaped);
             self.rest = rest;
+            value.to_mut().push(*escaped);
+            value
+                .to_mut()
+                .extend_from_slice(self.take_while(is_quoted_byte));
         }
     }
 }
