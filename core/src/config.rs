@@ -336,6 +336,11 @@ impl Config {
         self.server.as_str()
     }
 
+    /// Which addresses requests may reach: as configured, or what the server URL by itself vouches for.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
     pub(crate) fn deviations(&self) -> &Deviations {
         &self.settings.deviations
     }

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
 use mcp_oauth_core::{
-    Action, ActionId, Cause, Code, Context, Event, Failure, HttpRequest, HttpUrl, Machine, Method,
-    Misuse, Next, OpenUrl, Outcome, Purpose, Reach, Refusal, RequestHeaders, Secret, StoreOp, Task,
+    Action, ActionId, Cause, Code, Context, Event, Failure, HttpRequest, Machine, Method, Misuse,
+    Next, OpenUrl, Outcome, Purpose, Reach, Refusal, RequestHeaders, Secret, StoreOp, Task,
     Timestamp, TraceEntry, Verdict,
 };
 use tokio::sync::watch;
@@ -71,7 +71,7 @@ const NAP_MS: u64 = 20_000;
 
 impl Driver {
     pub(crate) fn new(builder: Builder) -> Result<Self, BuildError> {
-        let reach = natural_reach(builder.config.server_url());
+        let reach = builder.config.reach();
         Ok(Self {
             machine: Mutex::new(Machine::new(builder.config, &builder.account)),
             flow: tokio::sync::Mutex::new(Flow {
@@ -353,14 +353,6 @@ fn explain(failure: Failure, flow: &mut Flow) -> Error {
         (Code::NeedsUser, _, Some(url)) => Error::NeedsUser { url, failure },
         _ => Error::Failed(failure),
     }
-}
-
-/// What a configuration reaches that does not say.
-fn natural_reach(server_url: &str) -> Reach {
-    [Reach::Public, Reach::Private]
-        .into_iter()
-        .find(|reach| HttpUrl::parse(server_url, *reach).is_ok())
-        .unwrap_or(Reach::Loopback)
 }
 
 fn now() -> Timestamp {
