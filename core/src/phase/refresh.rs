@@ -181,8 +181,7 @@ impl Refreshing {
         };
         let issuer = entry.issuer.clone();
         if token::is_client_error(&error) {
-            if self.auth.is_none()
-                && token::is_authentication_error(&error)
+            if token::is_authentication_error(&error)
                 && let Some(auth) = token::alternative(&client, AuthMethods::default())
             {
                 shared.note(Decision::AuthenticationRetried);

@@ -27,8 +27,6 @@ pub(crate) struct Exchanging {
     pub(crate) pending: Box<Pending>,
     #[serde(serialize_with = "crate::secret::exposed")]
     code: Secret,
-    /// Another way to authenticate was tried.
-    reauthenticated: bool,
     /// The request was repeated after it had failed to go out.
     resent: bool,
 }
@@ -38,7 +36,6 @@ impl Exchanging {
         Phase::Exchanging(Box::new(Self {
             pending,
             code,
-            reauthenticated: false,
             resent: false,
         }))
     }
@@ -132,12 +129,11 @@ impl Exchanging {
     fn refused(mut self: Box<Self>, error: OAuthError, status: u16, shared: &mut Shared) -> Phase {
         let passing = is_passing(&error, status);
         let client_refused = !passing && is_client_error(&error);
-        if client_refused && !self.reauthenticated && is_authentication_error(&error) {
+        if client_refused && is_authentication_error(&error) {
             let methods = self.pending.sign_in.server.auth_methods;
             if let Some(auth) = alternative(&self.pending.client, methods) {
                 shared.note(Decision::AuthenticationRetried);
                 self.pending.client.auth = auth;
-                self.reauthenticated = true;
                 return Phase::Exchanging(self);
             }
         }
@@ -215,7 +211,7 @@ pub(super) fn is_passing(error: &OAuthError, status: u16) -> bool {
     )
 }
 
-/// Another way to present the client's secret.
+/// Another way to present the client's secret: of the other ways there is none, so that one refusal leads to one retry.
 pub(super) fn alternative(client: &Client, methods: AuthMethods) -> Option<ClientAuth> {
     client.auth.alternative(methods)
 }
