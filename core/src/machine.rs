@@ -126,7 +126,7 @@ pub struct Machine {
     last_id: ActionId,
     /// Requests made since the machine last rested.
     requests: u8,
-    action: Option<Box<Action>>,
+    action: Option<Action>,
 }
 
 impl Machine {
@@ -168,7 +168,7 @@ impl Machine {
     fn assemble(shared: Shared, phase: Phase, last_id: ActionId, requests: u8) -> Self {
         let task = phase.task(&shared, last_id);
         Self {
-            action: task.map(|task| Box::new(Action { id: last_id, task })),
+            action: task.map(|task| Action { id: last_id, task }),
             shared,
             phase,
             last_id,
@@ -300,7 +300,7 @@ impl Machine {
         match task {
             Some(task) => {
                 self.last_id = id;
-                self.action = Some(Box::new(Action { id, task }));
+                self.action = Some(Action { id, task });
             }
             None => self.requests = 0,
         }

@@ -75,7 +75,7 @@ impl ScopeSet {
 
     /// The tokens, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.split(' ').filter(|token| !token.is_empty())
+        self.0.split_ascii_whitespace()
     }
 
     /// The space-separated form.

@@ -36,8 +36,6 @@ impl<'a> FormWriter<'a> {
 
     /// Appends one pair.
     pub fn pair(&mut self, name: &str, value: &str) -> &mut Self {
-        self.out
-            .reserve(encoded_len(name, value).saturating_add(usize::from(!self.first)));
         if !self.first {
             self.out.push('&');
         }
