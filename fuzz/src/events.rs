@@ -5,7 +5,8 @@
 
 use mcp_oauth_core::*;
 
-use super::trial::{Fault, Seat, Trial, outstanding};
+use super::source::Fault;
+use super::trial::{Seat, Trial, outstanding};
 use super::world::Answer;
 
 /// Most events of one script.
@@ -64,7 +65,7 @@ pub(crate) fn events(data: &[u8], trial: &mut Trial) {
             }
             // An answer that was given before, or to an action that is not outstanding.
             b'p' => {
-                let back = usize::from(script.byte().unwrap_or(0));
+                let back = usize::from(script.byte().unwrap_or(b'0').wrapping_sub(b'0'));
                 if let Some((id, answer)) = given.iter().rev().cycle().nth(back).cloned() {
                     let _ = trial.reply(id, &answer);
                 }

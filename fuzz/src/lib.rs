@@ -10,6 +10,7 @@ mod ledger;
 mod profile;
 mod rules;
 mod second_url;
+mod source;
 mod texts;
 mod trial;
 mod world;

@@ -15,47 +15,11 @@ use super::accepted;
 use super::ledger::{Endpoint, Ledger};
 use super::profile;
 use super::rules::{self, Flow};
+use super::source::{Fault, Source};
 use super::world::{Answer, Marks, World};
 
 /// Actions between two rests, other than those that a fault of the host's own store leads to.
 const MAX_ACTIONS: u32 = 32;
-
-/// A random source made from the input, which can fail.
-pub(crate) struct Source {
-    state: u64,
-    pub(crate) fault: Fault,
-}
-
-/// How a random source fails.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    None,
-    Refusing,
-    Constant,
-    Repeating,
-}
-
-impl Entropy for Source {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        let before = self.state;
-        for byte in bytes {
-            self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut mixed = self.state;
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            *byte = match self.fault {
-                Fault::Constant => 7,
-                _ => (mixed >> 56) as u8,
-            };
-        }
-        match self.fault {
-            Fault::Refusing => return Err(EntropyError),
-            Fault::Repeating => self.state = before,
-            Fault::None | Fault::Constant => {}
-        }
-        Ok(())
-    }
-}
 
 /// A machine, and what it has done so far.
 pub(crate) struct Seat {
@@ -332,6 +296,18 @@ impl Trial {
 
     /// Gives an answer to the action of this id.
     pub(crate) fn reply(&mut self, id: ActionId, answer: &Answer) -> Result<Outcome, Misuse> {
+        let asked = outstanding(&self.seat.machine).map(|action| action.id);
+        let outcome = self.answer(id, answer);
+        // A callback names the sign-in by its state.
+        let names_it = matches!(answer, Answer::Callback(_) | Answer::CallbackUrl(_));
+        assert!(
+            outcome != Ok(Outcome::Advanced) || names_it || asked == Some(id),
+            "an answer to {id:?} is taken for one to {asked:?}"
+        );
+        outcome
+    }
+
+    fn answer(&mut self, id: ActionId, answer: &Answer) -> Result<Outcome, Misuse> {
         match answer {
             Answer::Reply {
                 status,
