@@ -184,7 +184,7 @@ impl Written {
         black_box(key(SERVER));
         read(Step::Challenged, self);
         read(Step::ResourceMetadata, self);
-        url(&black_box(SERVER_METADATA_URL).to_owned());
+        url(black_box(SERVER_METADATA_URL));
         read(Step::ServerMetadata, self);
         url(REDIRECT_URI);
         black_box(serde_json::to_vec(&self.registration).ok());

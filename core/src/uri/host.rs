@@ -77,23 +77,27 @@ fn is_plain_name(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or(host);
     is_name(host)
         && last.starts_with(|first: char| first.is_ascii_alphabetic())
-        && !host.split('.').any(|label| {
+        && !labels(host).any(|label| {
             label
                 .get(..4)
-                .is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
+                .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
         })
 }
 
 /// Labels of letters, digits, hyphens and underscores.
 fn is_name(host: &str) -> bool {
     host.len() <= MAX_NAME
-        && host.split('.').all(|label| {
+        && labels(host).all(|label| {
             !label.is_empty()
                 && label.len() <= MAX_LABEL
-                && !label.starts_with('-')
-                && !label.ends_with('-')
+                && !label.starts_with(b"-")
+                && !label.ends_with(b"-")
                 && label
-                    .bytes()
+                    .iter()
                     .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         })
+}
+
+fn labels(host: &str) -> impl Iterator<Item = &[u8]> {
+    host.as_bytes().split(|byte| *byte == b'.')
 }
