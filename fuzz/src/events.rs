@@ -268,8 +268,8 @@ fn odd_reply(trial: &mut Trial, action: &Action, script: &mut Script<'_>) -> Ans
     }
 }
 
-fn odd_callback(trial: &Trial, open: &OpenUrl, script: &mut Script<'_>) -> Answer {
-    let code = &trial.world.marks.code;
+fn odd_callback(trial: &mut Trial, open: &OpenUrl, script: &mut Script<'_>) -> Answer {
+    let code = trial.world.code();
     let state = open.state.expose();
     let redirect = &open.redirect_uri;
     let query = |text: String| Answer::Callback(text);

@@ -128,6 +128,12 @@ impl World {
         self.issued
     }
 
+    /// A code that was not issued before.
+    pub(crate) fn code(&mut self) -> String {
+        let number = self.number();
+        format!("{}n{number}", self.marks.code)
+    }
+
     /// The honest answer to an action. `taste` chooses among honest servers.
     pub(crate) fn answer(&mut self, action: &Action, server_url: &str, taste: u8) -> Answer {
         match &action.task {
@@ -136,8 +142,7 @@ impl World {
                 Answer::Bound(preferred.replacen(":0/", ":49152/", 1))
             }
             Task::OpenUrl(open) => {
-                let number = self.number();
-                let code = format!("{}n{number}", self.marks.code);
+                let code = self.code();
                 let state = open.state.expose();
                 let issuer = encode_component(open.issuer.as_str());
                 Answer::Callback(format!("code={code}&state={state}&iss={issuer}"))
