@@ -174,23 +174,24 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
     use EventKind as E;
     use PhaseKind::*;
 
-    // A sign-in begins with discovery, or right after it where endpoints are configured.
-    const FROM_REST: &[PhaseKind] = &[ResourceDiscovery, BindingRedirect, Loading, Failed];
-
     match (phase, event) {
-        (Idle | SignedOut, E::Connect | E::Challenge) => FROM_REST,
-        (Authorized, E::Connect | E::Challenge) => &[
+        // A sign-in begins with discovery, or right after it where endpoints are configured; a refresh with reading the
+        // grant.
+        (Idle | SignedOut, E::Connect | E::Challenge) => {
+            &[ResourceDiscovery, BindingRedirect, Failed]
+        }
+        (Authorized, E::Connect) => &[
             Authorized,
+            Loading,
             ResourceDiscovery,
             BindingRedirect,
-            Loading,
             Failed,
         ],
-        // The grant is read before its refresh token is sent.
-        (Authorized, E::Refresh) => &[Loading, ResourceDiscovery, BindingRedirect, Failed],
-        (Authorized, E::Tick) => &[Loading, ResourceDiscovery, BindingRedirect],
+        (Authorized, E::Challenge) => &[Loading, ResourceDiscovery, BindingRedirect, Failed],
+        (Authorized, E::Refresh) => &[Loading, Failed],
+        (Authorized, E::Tick) => &[Loading],
         // After a failure the grant may be unknown, or tokens may wait to be written.
-        (Failed, E::Connect | E::Challenge | E::Refresh) => &[
+        (Failed, E::Connect) => &[
             Authorized,
             Loading,
             SavingGrant,
@@ -198,6 +199,14 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             BindingRedirect,
             Failed,
         ],
+        (Failed, E::Challenge) => &[
+            Loading,
+            SavingGrant,
+            ResourceDiscovery,
+            BindingRedirect,
+            Failed,
+        ],
+        (Failed, E::Refresh) => &[Loading, SavingGrant, Failed],
 
         (Loading, E::Stored) => &[
             Idle,
@@ -225,7 +234,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         (AwaitingCallback, E::Callback | E::Declined | E::Tick | E::Cancel | E::SignOut) => {
             &[TakingFlow]
         }
-        (TakingFlow, E::Stored) => &[Exchanging, SigningOut, SignedOut, Failed],
+        (TakingFlow, E::Stored) => &[Exchanging, SigningOut, Failed],
         (Exchanging, E::Reply) => &[Exchanging, SavingGrant, Failed],
         (Exchanging, E::Unreachable) => &[Exchanging, Failed],
 
@@ -249,8 +258,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             E::Cancel,
         ) => &[Failed],
         (SigningOut, E::SignOut) => &[],
-        // Where nothing is stored, nothing has to be removed.
-        (_, E::SignOut) => &[SigningOut, SignedOut],
+        (_, E::SignOut) => &[SigningOut],
 
         _ => &[],
     }

@@ -11,6 +11,9 @@ mod transcript;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use mcp_oauth_core::transition::leads_to;
+use mcp_oauth_core::{EventKind, PhaseKind};
+
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the entry can be read").path();
@@ -60,4 +63,33 @@ fn every_transcript_is_what_the_machine_does() {
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n\n"));
+}
+
+#[test]
+fn every_transition_of_the_table_is_shown_by_a_transcript() {
+    let mut seen = BTreeSet::new();
+    for (_, _, text) in transcripts() {
+        // Whether it is right is the other test's business.
+        let _ = transcript::replay(&text, false, &mut seen);
+    }
+    let mut missing = Vec::new();
+    for from in PhaseKind::ALL {
+        // Cancel and SignOut act everywhere, and are tried everywhere by `machine/misuse.rs`.
+        let events = EventKind::ALL
+            .iter()
+            .filter(|event| !matches!(event, EventKind::Cancel | EventKind::SignOut));
+        for event in events {
+            for to in leads_to(*from, *event) {
+                let edge = format!("{from:?} --{event:?}--> {to:?}");
+                if !seen.contains(&edge) {
+                    missing.push(edge);
+                }
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "no transcript shows\n{}",
+        missing.join("\n")
+    );
 }
