@@ -10,7 +10,7 @@ use crate::client::{AuthMethod, AuthMethods, Client, ClientAuth, ClientOrigin, i
 use crate::error::ConfigError;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
-use crate::uri::{HttpUrl, Issuer, Reach, RedirectUri};
+use crate::uri::{HttpUrl, Issuer, Reach, RedirectKind, RedirectUri};
 
 /// Plain settings, as a host reads them from its own configuration. [`Config::new`] checks them.
 ///
@@ -372,6 +372,11 @@ impl Config {
             scopes: None,
             secret_expires_at: None,
         })
+    }
+
+    /// Whether a redirect URI is of a kind that may be used: a stored one was allowed by earlier settings.
+    pub(crate) fn allows_redirect(&self, redirect: &RedirectUri) -> bool {
+        self.settings.private_scheme_redirect || redirect.kind() != RedirectKind::PrivateUse
     }
 
     /// Whether the client ID metadata document lists this redirect URI (REG-06).

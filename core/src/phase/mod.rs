@@ -23,7 +23,7 @@ use crate::scope::ScopeSet;
 use crate::shared::Shared;
 use crate::trace::Decision;
 use crate::transition::PhaseKind;
-use crate::uri::HttpUrl;
+use crate::uri::{HttpUrl, RedirectUri};
 use crate::wire::resource_metadata::Resource;
 use crate::wire::server_metadata::ServerMetadata;
 
@@ -279,7 +279,9 @@ impl Phase {
     pub(crate) fn is_plausible(&self, shared: &Shared) -> bool {
         let config = &shared.config;
         let reachable = |url: &HttpUrl| url.may_be_reached(config.reach);
+        let redirect = self.redirect_uri();
         self.urls().into_iter().all(reachable)
+            && redirect.is_none_or(|uri| config.allows_redirect(uri))
             && match self {
                 Self::Refreshing(phase) => phase.is_possible(shared),
                 Self::SavingGrant(phase) => phase.is_plausible(config),
@@ -296,6 +298,19 @@ impl Phase {
             Self::AskingClient(phase) => Some(&phase.sign_in),
             Self::SavingFlow(pending) | Self::AwaitingCallback(pending) => Some(&pending.sign_in),
             Self::TakingFlow(phase) => Some(&phase.pending.sign_in),
+            _ => None,
+        }
+    }
+
+    fn redirect_uri(&self) -> Option<&RedirectUri> {
+        match self {
+            Self::Registering(phase) => Some(&phase.redirect_uri),
+            Self::AskingClient(phase) => Some(&phase.redirect_uri),
+            Self::SavingFlow(pending) | Self::AwaitingCallback(pending) => {
+                Some(&pending.redirect_uri)
+            }
+            Self::TakingFlow(phase) => Some(&phase.pending.redirect_uri),
+            Self::SavingGrant(phase) => phase.redirect_uri(),
             _ => None,
         }
     }

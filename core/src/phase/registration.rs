@@ -225,7 +225,7 @@ fn ask(sign_in: Box<SignIn>, redirect_uri: RedirectUri, shared: &mut Shared) -> 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Registering {
     pub(crate) sign_in: Box<SignIn>,
-    redirect_uri: RedirectUri,
+    pub(super) redirect_uri: RedirectUri,
     wish: Wish,
     /// Whether the one adjusted retry was used.
     adjusted: bool,
@@ -348,7 +348,7 @@ fn keep(sign_in: Box<SignIn>, redirect_uri: RedirectUri, client: Client, shared:
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AskingClient {
     pub(crate) sign_in: Box<SignIn>,
-    redirect_uri: RedirectUri,
+    pub(super) redirect_uri: RedirectUri,
 }
 
 impl AskingClient {

@@ -50,6 +50,12 @@ impl ResourceDiscovery {
             let none_listed = Some(ScopeSet::default());
             return SignIn::begin(attempt, resource, none_listed, server, shared);
         }
+        // An attempt may come out of a snapshot, whose values are checked like any input (LOG-07).
+        let reach = config.reach;
+        let mut attempt = attempt;
+        attempt
+            .metadata_url
+            .take_if(|url| !url.may_be_reached(reach));
         let (place, url) = match &attempt.metadata_url {
             Some(url) => (Place::Challenge, url.clone()),
             None => match place_url(Place::ResourcePath, shared) {

@@ -15,7 +15,7 @@ use crate::phase::{Attempt, BindingRedirect, Phase, Reason, Refreshing, SignIn, 
 use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
 use crate::trace::Decision;
-use crate::uri::{HttpUrl, Issuer};
+use crate::uri::{HttpUrl, Issuer, RedirectUri};
 
 /// Reading the stored grant.
 #[derive(Serialize, Deserialize)]
@@ -345,6 +345,13 @@ impl SavingGrant {
         self.urls().into_iter().all(reachable)
             && sign_in.is_none_or(|sign_in| sign_in.resource.covers.contains(&config.server))
             && tokens.is_none_or(|tokens| tokens.is_plausible(config))
+    }
+
+    pub(super) fn redirect_uri(&self) -> Option<&RedirectUri> {
+        match &self.then {
+            AfterSaving::Authorize(ready) => Some(&ready.redirect_uri),
+            _ => None,
+        }
     }
 
     pub(super) fn urls(&self) -> Vec<&HttpUrl> {
