@@ -110,3 +110,40 @@ fn snapshots_that_cannot_have_been_written_here_are_refused() {
         }
     }
 }
+
+/// Records as version 1 of their formats wrote them: frozen, one for each version, for ever.
+const FROZEN_GRANT: &str = include_str!("../../../tests/records/grant-1.json");
+const FROZEN_FLOW: &str = include_str!("../../../tests/records/flow-1.json");
+
+// LOG-07
+#[test]
+fn frozen_records_of_every_version_are_read() {
+    let host = loaded(FROZEN_GRANT);
+    assert_eq!(host.machine.phase(), PhaseKind::Authorized);
+    let headers = host
+        .machine
+        .request_headers("POST", crate::host::SERVER, host.now);
+    let RequestHeaders::Ready(authorization) = headers else {
+        panic!("the frozen grant holds a token");
+    };
+    assert_eq!(authorization.expose(), "Bearer at-1");
+    assert!(host.machine.deadline().is_some(), "it can be refreshed");
+
+    let mut host = Host::new(settings());
+    host.machine = Machine::resume(host.config.clone(), "", FROZEN_FLOW.as_bytes())
+        .expect("the frozen flow can be resumed");
+    assert_eq!(host.machine.phase(), PhaseKind::AwaitingCallback);
+    let query = host.callback();
+    let outcome = host.give(Event::Callback(CallbackText::Query(&query)));
+    assert_eq!(outcome, Ok(Outcome::Advanced));
+    host.records.borrow_mut().insert(
+        host.action()
+            .map_or_else(String::new, |action| match action.task {
+                Task::Store(op) => op.key().as_str().to_owned(),
+                other => panic!("not the removal of the record: {other:?}"),
+            }),
+        (1, FROZEN_FLOW.as_bytes().to_vec()),
+    );
+    host.run();
+    assert_eq!(host.machine.phase(), PhaseKind::Authorized);
+}
