@@ -306,8 +306,10 @@ impl SavingGrant {
     /// Whether another process has stored newer tokens in the meantime, which are as good as ours.
     fn is_outdone(&self, shared: &Shared) -> bool {
         let wants_tokens = matches!(self.then, AfterSaving::Refreshed | AfterSaving::SignIn(_));
+        // Fresh tokens do not yield to expired ones; but where none are left, these can perhaps be refreshed.
+        let empty_handed = matches!(self.then, AfterSaving::SignIn(_));
         let newer = |tokens: &Tokens| {
-            (tokens.generation > self.base && tokens.is_good(shared.now(), 0))
+            (tokens.generation > self.base && (empty_handed || tokens.is_good(shared.now(), 0)))
                 || self.is_replaced(shared)
         };
         wants_tokens && shared.tokens().is_some_and(newer)
