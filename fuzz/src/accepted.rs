@@ -124,9 +124,7 @@ fn trial_fails(trial: &Trial) -> bool {
 }
 
 /// State and issuer are right wherever a code was taken.
-fn code_received(trial: &mut Trial, callback: &str) {
-    let query = callback.split('#').next().unwrap_or_default();
-    let query = query.split_once('?').map_or(query, |(_, query)| query);
+fn code_received(trial: &mut Trial, query: &str) {
     let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for pair in url::form_urlencoded::parse(query.as_bytes()) {
         let values = parameters.entry(pair.0.into_owned()).or_default();

@@ -155,8 +155,13 @@ impl Trial {
             _ => Vec::new(),
         };
         let callback = match &event {
-            Event::Callback(CallbackText::Query(query)) => Some(query.to_string()),
-            Event::Callback(CallbackText::Url(url)) => Some(url.to_string()),
+            Event::Callback(CallbackText::Query(query)) => {
+                Some(query.strip_prefix('?').unwrap_or(query).to_owned())
+            }
+            Event::Callback(CallbackText::Url(url)) => {
+                let target = url.split('#').next().unwrap_or_default();
+                Some(target.split_once('?').unwrap_or_default().1.to_owned())
+            }
             _ => None,
         };
         let record = match &event {

@@ -81,8 +81,15 @@ impl Marks {
             &[
                 (b"&access_token=@", &self.access),
                 (b"&refresh_token=@", &self.refresh),
-                (b"&code=@", &self.code),
             ],
+        )
+    }
+
+    /// A code, and a token where none should be, in a callback.
+    pub(crate) fn fill_callback(&self, query: &[u8]) -> Vec<u8> {
+        fill(
+            query,
+            &[(b"&code=@", &self.code), (b"&access_token=@", &self.access)],
         )
     }
 }
