@@ -33,7 +33,8 @@ pub(crate) struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<Client>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) tokens: Option<Tokens>,
+    /// Boxed: a sign-in that waits has none yet.
+    pub(crate) tokens: Option<Box<Tokens>>,
 }
 
 /// Tokens, with everything that they must not be parted from.
@@ -189,7 +190,7 @@ impl Grant {
 
     /// The tokens in use.
     pub(crate) fn tokens(&self) -> Option<&Tokens> {
-        self.current()?.tokens.as_ref()
+        self.current()?.tokens.as_deref()
     }
 
     /// What is held of an issuer, if anything.
@@ -219,7 +220,7 @@ impl Grant {
         };
         change(&mut entry);
         self.entries.truncate(MAX_ISSUERS.saturating_sub(1));
-        // Nearly every grant has one entry: room for three more would be most of what a waiting sign-in holds.
+        // Nearly every grant has one entry: no sign-in that waits should hold room for three more.
         self.entries.reserve_exact(1);
         self.entries.insert(0, entry);
     }
@@ -232,19 +233,16 @@ impl Grant {
             Change::PutClient(issuer, client) => {
                 next.update(&issuer, |entry| entry.client = Some(*client));
             }
-            Change::PutTokens(issuer, tokens) => {
-                let generation = next.generation;
-                let tokens = Tokens {
-                    generation,
-                    ..*tokens
-                };
+            Change::PutTokens(issuer, mut tokens) => {
+                tokens.generation = next.generation;
                 next.update(&issuer, |entry| entry.tokens = Some(tokens));
             }
             Change::DropTokens(issuer, generation) => {
                 for entry in &mut next.entries {
-                    let refused = |tokens: &mut Tokens| tokens.generation == generation;
                     if entry.issuer == issuer {
-                        entry.tokens.take_if(refused);
+                        entry
+                            .tokens
+                            .take_if(|tokens| tokens.generation == generation);
                     }
                 }
             }
