@@ -22,15 +22,16 @@ fn answer(trial: &Trial, data: &[u8]) -> Answer {
         _ => Vec::new(),
     };
     let marks = &trial.world.marks;
-    let is_form = body.starts_with(b"&");
+    // Text that can be read as a form may say anything in an error, and is shown.
+    let body = match body.first() {
+        Some(b'&') => marks.fill_form(body),
+        Some(b'{') if !body.contains(&b'&') => marks.fill(body),
+        _ => body.to_vec(),
+    };
     Answer::Reply {
         status,
         headers,
-        body: if is_form {
-            marks.fill_form(body)
-        } else {
-            marks.fill(body)
-        },
+        body,
     }
 }
 

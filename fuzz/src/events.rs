@@ -255,7 +255,19 @@ fn odd_reply(trial: &mut Trial, action: &Action, script: &mut Script<'_>) -> Ans
             body: Vec::new(),
         },
         7 => Answer::raw(200, b"<html>".to_vec()),
-        8 => Answer::raw(200, trial.world.marks.fill(script.line())),
+        8 => {
+            let line = script.line();
+            let marks = &trial.world.marks;
+            let whole = line.starts_with(b"{") && !line.contains(&b'&');
+            Answer::raw(
+                200,
+                if whole {
+                    marks.fill(line)
+                } else {
+                    line.to_vec()
+                },
+            )
+        }
         // An honest document with an unexpected status.
         _ => {
             let server_url = trial.settings.server_url.clone();

@@ -36,6 +36,12 @@ pub(crate) struct Opened {
 }
 
 impl Flow {
+    /// The code may have been redeemed.
+    pub(crate) fn spend_code(&mut self) {
+        self.dead
+            .extend(self.code.clone().filter(|it| it.len() >= 16));
+    }
+
     /// At rest nothing of a sign-in is of use any more.
     pub(crate) fn end(&mut self) {
         let state = self.opened.take().map(|opened| opened.state);

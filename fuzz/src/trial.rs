@@ -171,6 +171,14 @@ impl Trial {
             } => serde_json::from_slice(record).ok(),
             _ => None,
         };
+        let acknowledged = matches!(
+            event,
+            Event::Stored {
+                result: StoreResult::Done,
+                ..
+            }
+        );
+        let lost = matches!(&event, Event::Unreachable { cause, .. } if cause.may_have_acted());
         let before = self.watched.then(|| self.seat.machine.snapshot());
         let phase = self.seat.machine.phase();
         let answered = outstanding(&self.seat.machine);
@@ -188,6 +196,14 @@ impl Trial {
             assert!(
                 leads_to(phase, kind).contains(&after),
                 "{kind:?} leads from {phase:?} to {after:?}: not in the table"
+            );
+            if lost {
+                self.seat.flow.spend_code();
+            }
+            let needs_word = matches!(after, PhaseKind::AwaitingCallback | PhaseKind::Exchanging);
+            assert!(
+                acknowledged || after == phase || !needs_word,
+                "{after:?} without the store's word"
             );
             if let Some(record) = &record {
                 self.ledger.learn_record(record);
