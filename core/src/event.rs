@@ -61,7 +61,8 @@ pub enum Event<'a> {
         /// What the store did.
         result: StoreResult<'a>,
     },
-    /// `request_headers` said that a refresh is due. At rest with a refresh token: refreshes. Otherwise: joins or ignored.
+    /// `request_headers` said that a refresh is due. At rest with a refresh token: refreshes, if that still is so. Otherwise:
+    /// joins or ignored.
     Refresh,
     /// Time has passed: at or after [`Machine::deadline`](crate::Machine::deadline) it ends a sign-in that nobody
     /// finished, or refreshes ahead of expiry. Before it: ignored.

@@ -35,6 +35,9 @@ pub const MAX_SCOPE_BYTES: usize = 8 * 1024;
 /// Most sign-ins for one set of scopes that a server demands with 403 (`step_up_exhausted`).
 pub const MAX_STEP_UPS: u8 = 2;
 
+/// Most times that a resource may name another authorization server while it refuses new tokens (`token_rejected`).
+pub const MAX_MOVES: u8 = 2;
+
 /// How long a demand for scopes that led nowhere is not taken up again, in milliseconds.
 pub const STEP_UP_HOLD_MS: u64 = 600_000;
 

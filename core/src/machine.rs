@@ -279,7 +279,12 @@ impl Machine {
             Input::Callback(_) => Outcome::Ignored(Ignored::NoPendingSignIn),
             Input::Tick => Outcome::Ignored(Ignored::NotDue),
             Input::Cancel if !resting => Outcome::Ignored(Ignored::TooLate),
-            Input::SignOut { .. } => Outcome::Joined,
+            Input::SignOut { forget_client } => {
+                if let Phase::SigningOut(phase) = &mut self.phase {
+                    phase.join(forget_client);
+                }
+                Outcome::Joined
+            }
             _ => Outcome::Ignored(Ignored::NothingToDo),
         }
     }

@@ -57,11 +57,15 @@ pub(crate) struct Memory {
     pub(crate) unsaved: Option<Box<SavingGrant>>,
 }
 
-/// After a 401 with a current token: refresh at most once, then authorize at most once, then fail (USE-06).
+/// After a 401 with a current token: refresh at most once, then authorize at most once, then fail (USE-06); at another server
+/// anew, a few times at most.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recovery {
     pub(crate) refreshed: bool,
     pub(crate) authorized: bool,
+    /// How often the resource has named another server meanwhile.
+    #[serde(default)]
+    pub(crate) moves: u8,
 }
 
 /// How often a set of scopes was asked for because of a 403.

@@ -285,6 +285,7 @@ impl Phase {
             && match self {
                 Self::Refreshing(phase) => phase.is_possible(shared),
                 Self::SavingGrant(phase) => phase.is_plausible(config),
+                Self::ServerDiscovery(phase) => phase.is_plausible(config),
                 phase => phase
                     .sign_in()
                     .is_none_or(|sign_in| sign_in.resource.covers.contains(&config.server)),

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Purpose, Task};
 use crate::error::{Code, Failure, Stage};
 use crate::input::HttpAnswer;
+use crate::limits::MAX_MOVES;
 use crate::phase::http;
 use crate::phase::probe::{Probe, Search};
 use crate::phase::server::{Found, no_metadata};
 use crate::phase::{Attempt, Phase, Reason, Refreshing, ServerDiscovery, SignIn};
 use crate::scope::ScopeSet;
-use crate::shared::Shared;
+use crate::shared::{Recovery, Shared};
 use crate::trace::{Answer, Decision, Place};
 use crate::uri::{HttpUrl, Issuer};
 use crate::wire::resource_metadata::{self, Resource, ResourceMetadata};
@@ -215,8 +216,16 @@ impl ResourceDiscovery {
         }
         let mut attempt = self.attempt;
         if leave_old_server(&servers, shared) {
+            // A resource that names another server each time leads in circles (ROB-03).
+            let moves = shared.memory.recovery.moves;
+            if moves >= MAX_MOVES && attempt.reason == Reason::TokenRefused {
+                return shared.fail(Failure::new(Code::TokenRejected, Stage::Use));
+            }
             // A new server: what was tried with the old one does not count.
-            shared.memory.recovery = Default::default();
+            shared.memory.recovery = Recovery {
+                moves: moves.saturating_add(1),
+                ..Recovery::default()
+            };
             attempt.reason = Reason::NoToken;
         } else if let Some(first) = servers.first()
             && let Some(next) = instead_of_sign_in(&attempt, first, shared)

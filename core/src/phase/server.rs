@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Purpose, Task};
+use crate::config::Config;
 use crate::error::{Code, Failure, Stage};
 use crate::input::HttpAnswer;
 use crate::phase::http;
@@ -109,6 +110,12 @@ impl Candidates {
 }
 
 impl ServerDiscovery {
+    /// Whether a resumed phase is about this server.
+    pub(super) fn is_plausible(&self, config: &Config) -> bool {
+        let resource = &self.candidates.found.resource;
+        resource.covers.contains(&config.server)
+    }
+
     pub(super) fn begin(
         attempt: Attempt,
         found: Found,

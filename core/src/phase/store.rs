@@ -376,6 +376,8 @@ impl SavingGrant {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SigningOut {
     forget_client: bool,
+    /// Whether somebody asked for that too, after the tokens alone were to go.
+    then_forget_client: bool,
     tries: u8,
 }
 
@@ -389,8 +391,14 @@ impl SigningOut {
         }
         Phase::SigningOut(Self {
             forget_client,
+            then_forget_client: false,
             tries: 0,
         })
+    }
+
+    /// Remembers that the clients are to go as well.
+    pub(crate) fn join(&mut self, forget_client: bool) {
+        self.then_forget_client |= forget_client;
     }
 
     pub(super) fn task(&self, shared: &Shared) -> Task {
@@ -423,6 +431,10 @@ impl SigningOut {
                 } else {
                     grant.with(Change::DropAllTokens)
                 };
+                if self.then_forget_client && !self.forget_client {
+                    shared.hold(next);
+                    return Self::begin(true, shared);
+                }
                 signed_out(next, shared)
             }
             (StoreResult::Loaded(None), None) => signed_out(Grant::empty(), shared),

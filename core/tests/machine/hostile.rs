@@ -223,3 +223,56 @@ fn servers_that_never_relent_come_to_an_end() {
         );
     }
 }
+
+// ROB-03, USE-06
+#[test]
+fn a_resource_that_names_another_server_each_time_comes_to_an_end() {
+    let mut host = Host::signed_in();
+    let mut opened = 0;
+    for turn in 0..10 {
+        let named = format!("https://as{turn}.example");
+        let generation = match host
+            .machine
+            .request_headers("POST", crate::host::SERVER, host.now)
+        {
+            RequestHeaders::Ready(authorization) => Some(authorization.generation()),
+            _ => None,
+        };
+        host.challenge(generation).expect("no misuse");
+        while let Some(action) = host.action() {
+            let id = action.id;
+            let document = match &action.task {
+                Task::Http(request) => match request.purpose {
+                    Purpose::ResourceMetadata => RESOURCE_METADATA,
+                    Purpose::ServerMetadata => SERVER_METADATA,
+                    _ => "",
+                },
+                Task::OpenUrl(open) => {
+                    opened += 1;
+                    let iss = open.issuer.as_str().replace(':', "%3A").replace('/', "%2F");
+                    let query = format!("code=c&state={}&iss={iss}", open.state.expose());
+                    host.give(Event::Callback(CallbackText::Query(&query)))
+                        .expect("no misuse");
+                    continue;
+                }
+                _ => "",
+            };
+            if document.is_empty() {
+                host.step();
+                continue;
+            }
+            let body = document.replace("https://as.example", &named);
+            let response = HttpResponse {
+                status: 200,
+                headers: &[],
+                body: body.as_bytes(),
+            };
+            host.give(Event::Reply { id, response }).expect("no misuse");
+        }
+        if host.machine.phase() == PhaseKind::Failed {
+            break;
+        }
+    }
+    assert!(opened <= 3, "the user was bothered {opened} times");
+    assert_eq!(host.failure().code(), Code::TokenRejected);
+}

@@ -164,3 +164,18 @@ fn time_that_goes_backwards_is_clamped() {
     assert!(matches!(headers, RequestHeaders::Ready(_)));
     assert_eq!(host.machine.deadline(), renewed);
 }
+
+#[test]
+fn a_second_sign_out_may_ask_for_more() {
+    let mut host = Host::in_phase(PhaseKind::SigningOut);
+    let outcome = host.give(Event::SignOut {
+        forget_client: true,
+    });
+    assert_eq!(outcome, Ok(Outcome::Joined));
+    host.run();
+    assert_eq!(host.machine.phase(), PhaseKind::SignedOut);
+    assert!(
+        host.records.borrow().is_empty(),
+        "the registration is gone too"
+    );
+}

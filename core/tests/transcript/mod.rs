@@ -93,6 +93,7 @@ pub(crate) fn replay(
     };
     let account = text_of("account");
     let config = match Config::new(settings) {
+        Ok(_) if file.contains_key("refused") => return Err("the settings are accepted".into()),
         Ok(config) => Arc::new(config),
         Err(error) => return refused_settings(&mut file, &error, bless),
     };

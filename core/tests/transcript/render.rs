@@ -187,21 +187,9 @@ fn write(value: &Value, depth: usize, out: &mut String) {
             }
             out.push_str(&format!("{}}}", "  ".repeat(depth)));
         }
-        Value::Array(list) if !list.is_empty() && !fits => {
-            out.push_str("[\n");
-            for (position, item) in list.iter().enumerate() {
-                out.push_str(&indent);
-                write(item, depth + 1, out);
-                out.push_str(if position + 1 < list.len() {
-                    ",\n"
-                } else {
-                    "\n"
-                });
-            }
-            out.push_str(&format!("{}]", "  ".repeat(depth)));
-        }
         Value::Array(list)
-            if !list.is_empty() && list.iter().any(|item| item.get("event").is_some()) =>
+            if list.iter().any(|item| item.get("event").is_some())
+                || !(list.is_empty() || fits) =>
         {
             out.push_str("[\n");
             for (position, item) in list.iter().enumerate() {

@@ -188,7 +188,7 @@ async fn a_person_consents_or_does_not() {
     );
     let registered = client.registered.values().next().unwrap().clone();
     let servers = client.discover("").await.unwrap();
-    let http = reqwest::Client::builder()
+    let http = crate::http()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();
@@ -377,7 +377,7 @@ async fn both_lifecycles() {
     let (bed, mut client) = start(Behaviour::default()).await;
     client.call("whoami", json!({})).await.unwrap();
     let token = client.grant.unwrap().access_token;
-    let http = reqwest::Client::new();
+    let http = crate::http().build().expect("an HTTP client");
     let post = async |version: Option<&str>, method: &str, id: bool, params: Value| {
         let mut message = json!({"jsonrpc": "2.0", "method": method, "params": params});
         if id {

@@ -282,7 +282,7 @@ async fn metadata_with_a_byte_order_mark() {
 #[tokio::test]
 async fn other_methods_of_the_mcp_endpoint() {
     let bed = Testbed::start(Behaviour::default()).await.unwrap();
-    let http = reqwest::Client::new();
+    let http = crate::http().build().expect("an HTTP client");
     for request in [http.get(bed.mcp_url()), http.delete(bed.mcp_url())] {
         assert_eq!(request.send().await.unwrap().status(), 405);
     }
@@ -292,7 +292,7 @@ async fn other_methods_of_the_mcp_endpoint() {
 #[tokio::test]
 async fn misses_of_each_kind() {
     let bed = Testbed::start(Behaviour::default()).await.unwrap();
-    let http = reqwest::Client::builder()
+    let http = crate::http()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();

@@ -33,7 +33,7 @@ fn start_with_input(arguments: &[&str], input: &str) -> (Child, Value) {
 async fn it_is_controlled_over_http_and_ends_with_its_input() {
     let (mut child, urls) = start(&[]);
     let admin = urls["admin_url"].as_str().unwrap();
-    let http = reqwest::Client::new();
+    let http = crate::http().build().expect("an HTTP client");
     let get = async |name: &str| -> Value {
         http.get(format!("{admin}/{name}"))
             .send()
@@ -102,7 +102,9 @@ async fn it_starts_with_a_behaviour() {
     assert!(child.wait().unwrap().success());
 
     let (mut child, urls) = start(&["--quirk", "challenge.not-401:403"]);
-    let answer = reqwest::Client::new()
+    let answer = crate::http()
+        .build()
+        .expect("an HTTP client")
         .post(urls["mcp_url"].as_str().unwrap())
         .send()
         .await;

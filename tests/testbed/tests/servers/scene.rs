@@ -29,7 +29,7 @@ impl Scene {
     pub(crate) async fn with(behaviour: Behaviour, method: &str) -> Self {
         let bed = Testbed::start(behaviour).await.unwrap();
         let client = Client::new(&bed.mcp_url());
-        let http = reqwest::Client::builder()
+        let http = crate::http()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();

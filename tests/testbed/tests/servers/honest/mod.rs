@@ -83,7 +83,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(mcp_url: &str) -> Self {
-        let http = reqwest::Client::builder()
+        let http = crate::http()
             .redirect(reqwest::redirect::Policy::none())
             .user_agent("honest-client/1")
             .build()
