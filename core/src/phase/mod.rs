@@ -8,6 +8,7 @@ mod registration;
 mod resource;
 mod scopes;
 mod server;
+mod sign_out;
 mod start;
 mod store;
 mod token;
@@ -32,8 +33,9 @@ pub(crate) use refresh::Refreshing;
 pub(crate) use registration::{AskingClient, BindingRedirect, Registering};
 pub(crate) use resource::ResourceDiscovery;
 pub(crate) use server::ServerDiscovery;
+pub(crate) use sign_out::SigningOut;
 pub(crate) use start::{Hint, Need, Trigger, refresh_deadline};
-pub(crate) use store::{Loading, SavingGrant, SigningOut};
+pub(crate) use store::{Loading, SavingGrant};
 pub(crate) use token::Exchanging;
 
 use crate::input::Input;

@@ -48,7 +48,7 @@ pub(super) fn load(shared: &Shared) -> Task {
 }
 
 /// What a stored grant turned out to be.
-fn loaded(result: StoreResult<'_>, shared: &mut Shared) -> Result<(), Failure> {
+pub(super) fn loaded(result: StoreResult<'_>, shared: &mut Shared) -> Result<(), Failure> {
     match result {
         StoreResult::Loaded(None) => {
             shared.note(Decision::NothingStored);
@@ -370,97 +370,4 @@ impl SavingGrant {
         }
         urls
     }
-}
-
-/// Forgetting the tokens, and the clients if wished.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct SigningOut {
-    forget_client: bool,
-    /// Whether somebody asked for that too, after the tokens alone were to go.
-    then_forget_client: bool,
-    tries: u8,
-}
-
-impl SigningOut {
-    /// Begins. The tokens are not used from now on. Where nothing was stored, that is read again: a first record may have
-    /// been written in the meantime, by another process or by an answer that is still on its way.
-    pub(super) fn begin(forget_client: bool, shared: &mut Shared) -> Phase {
-        shared.grant.take_if(|grant| grant.generation == 0);
-        if let Some(grant) = &mut shared.grant {
-            grant.drop_tokens();
-        }
-        Phase::SigningOut(Self {
-            forget_client,
-            then_forget_client: false,
-            tries: 0,
-        })
-    }
-
-    /// Remembers that the clients are to go as well.
-    pub(crate) fn join(&mut self, forget_client: bool) {
-        self.then_forget_client |= forget_client;
-    }
-
-    pub(super) fn task(&self, shared: &Shared) -> Task {
-        let Some(grant) = &shared.grant else {
-            return load(shared);
-        };
-        let key = shared.grant_key.clone();
-        Task::Store(if self.forget_client {
-            StoreOp::Delete {
-                key,
-                expected: grant.generation,
-            }
-        } else {
-            let next = grant.clone().with(Change::DropAllTokens);
-            StoreOp::Save {
-                key,
-                expected: (grant.generation > 0).then_some(grant.generation),
-                generation: next.generation,
-                record: next.to_record(&shared.config, &shared.account),
-                expires_at: None,
-            }
-        })
-    }
-
-    pub(super) fn stored(mut self, result: StoreResult<'_>, shared: &mut Shared) -> Phase {
-        match (result, shared.grant.take()) {
-            (StoreResult::Done, Some(grant)) => {
-                let next = if self.forget_client {
-                    Grant::empty()
-                } else {
-                    grant.with(Change::DropAllTokens)
-                };
-                if self.then_forget_client && !self.forget_client {
-                    shared.hold(next);
-                    return Self::begin(true, shared);
-                }
-                signed_out(next, shared)
-            }
-            (StoreResult::Loaded(None), None) => signed_out(Grant::empty(), shared),
-            (result @ StoreResult::Loaded(_), None) => match loaded(result, shared) {
-                Ok(()) => {
-                    if let Some(grant) = &mut shared.grant {
-                        grant.drop_tokens();
-                    }
-                    Phase::SigningOut(self)
-                }
-                Err(failure) => shared.fail(failure),
-            },
-            (StoreResult::Conflict | StoreResult::Failed, _) if self.tries < MAX_STORE_TRIES => {
-                self.tries = self.tries.saturating_add(1);
-                Phase::SigningOut(self)
-            }
-            _ => shared.fail(store_failed()),
-        }
-    }
-}
-
-fn signed_out(grant: Grant, shared: &mut Shared) -> Phase {
-    shared.hold(grant);
-    let memory = &mut shared.memory;
-    memory.recovery = Default::default();
-    memory.unsaved = None;
-    shared.note(Decision::SignedOut);
-    Phase::SignedOut
 }

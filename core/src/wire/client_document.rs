@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::config::ClientDocument;
+use crate::settings::ClientDocument;
 use crate::wire::json::{self, Loose, Text};
 
 #[derive(Deserialize)]

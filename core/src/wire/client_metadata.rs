@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client::{AuthMethod, AuthMethods, Client, ClientAuth, ClientOrigin, is_client_id};
-use crate::config::Settings;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
+use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::uri::RedirectUri;
 use crate::wire::json::{self, Loose, Text};
