@@ -40,15 +40,15 @@ transcripts: ## Replay the transcripts: HOST=rust
 
 .PHONY: requirements
 requirements: ## Print what covers each requirement; fail if nothing does
-	tools/requirements
+	tools/with python3 -- tools/requirements
 
 .PHONY: conformance
 conformance: ## Run the official suite: HOST=rust SPEC=2026-07-28, 2025-11-25 or 2025-03-26, SCENARIO=auth/... for some
-	tests/conformance/run --host $(HOST) --spec $(SPEC) $(SCENARIO)
+	tools/with python3 npm -- tests/conformance/run --host $(HOST) --spec $(SPEC) $(SCENARIO)
 
 .PHONY: $(SPECS:%=conformance-%)
 $(SPECS:%=conformance-%): conformance-%:
-	tests/conformance/run --host $(HOST) --spec $*
+	tools/with python3 npm -- tests/conformance/run --host $(HOST) --spec $*
 
 .PHONY: bench
 bench: ## Measure what the core costs, beside the bare primitives and beside rmcp
@@ -75,7 +75,7 @@ check: $(CARGO_DENY) ## Check formatting, lints, documentation, licences and dep
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps
-	tools/core-dependencies
+	tools/with python3 -- tools/core-dependencies
 # Not `advisories`: its database is a git repository, which a machine that reaches only package registries cannot fetch.
 	$(CARGO_DENY) $(LOCKED) check bans licenses sources
 
