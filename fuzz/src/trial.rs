@@ -226,8 +226,9 @@ impl Trial {
                 "{kind:?} with {outcome:?} changes what to do"
             );
             assert!(trace.is_empty(), "{kind:?} with {outcome:?} is traced");
-            // Reading the grant, a machine remembers what is asked for in the meantime.
-            let remembers = phase == PhaseKind::Loading && outcome == Ok(Outcome::Joined);
+            // Reading the grant or signing out, a machine remembers what is asked for in the meantime.
+            let remembers = matches!(phase, PhaseKind::Loading | PhaseKind::SigningOut)
+                && outcome == Ok(Outcome::Joined);
             if let Some(before) = before {
                 assert!(
                     remembers || self.seat.machine.snapshot() == before,
