@@ -218,10 +218,11 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             Failed,
         ],
 
-        (ResourceDiscovery, E::Reply) => &[ResourceDiscovery, ServerDiscovery, Loading, Failed],
-        (ResourceDiscovery, E::Unreachable) => &[ResourceDiscovery, Failed],
-        (ServerDiscovery, E::Reply) => &[ServerDiscovery, BindingRedirect, Failed],
-        (ServerDiscovery, E::Unreachable) => &[ServerDiscovery, Failed],
+        // An answer that does not fit is one: that no usable document is here.
+        (ResourceDiscovery, E::Reply | E::Unreachable) => {
+            &[ResourceDiscovery, ServerDiscovery, Loading, Failed]
+        }
+        (ServerDiscovery, E::Reply | E::Unreachable) => &[ServerDiscovery, BindingRedirect, Failed],
 
         (BindingRedirect, E::RedirectBound) => &[Registering, AskingClient, SavingFlow, Failed],
         (BindingRedirect, E::Declined) => &[Failed],

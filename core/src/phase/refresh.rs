@@ -67,7 +67,8 @@ impl Refreshing {
 
     /// Whether there still is something to refresh: a snapshot may be older than the configuration.
     pub(super) fn is_possible(&self, shared: &Shared) -> bool {
-        self.subject(shared).is_some()
+        self.subject(shared)
+            .is_some_and(|(_, tokens, _)| tokens.refresh_token.is_some())
     }
 
     /// RFC 6749 §6: no scope, so that nothing is widened; `resource` as it was authorized.
