@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::RecordError;
+use crate::event::CallbackText;
 use crate::secret::SecretBytes;
 use crate::time::Timestamp;
+use crate::wire::callback;
 use crate::wire::json::{self, Text};
 
 /// One access to the host's store. Every record is secret: it belongs into a keychain or a file that only its owner can read.
@@ -90,6 +92,20 @@ impl StoreKey {
     /// The key of the pending sign-in whose callback carries `state`. The state cannot be read back from it.
     pub fn flow(state: &str) -> Self {
         Self::named(Slot::Flow, "flow/", &Sha256::digest(state.as_bytes()))
+    }
+
+    /// The key of the pending sign-in that a callback claims to belong to: the record from which
+    /// [`Machine::resume`](crate::Machine::resume) makes the machine that takes it, in whatever process it arrives. `None`
+    /// if it carries no `state`. Proves nothing: that machine checks the whole callback.
+    pub fn of_callback(callback: CallbackText<'_>) -> Option<Self> {
+        let query = match callback {
+            CallbackText::Query(query) => query.strip_prefix('?').unwrap_or(query),
+            CallbackText::Url(url) => {
+                let (_, query) = url.split_once('?')?;
+                query.split('#').next().unwrap_or(query)
+            }
+        };
+        callback::state(query).map(|state| Self::flow(&state))
     }
 
     fn named(slot: Slot, folder: &str, digest: &[u8]) -> Self {

@@ -89,6 +89,17 @@ pub(crate) fn read(query: &str, expected: &Expected<'_>) -> Reading {
     })
 }
 
+/// The first `state` of a callback's query, of whatever sign-in it may be.
+pub(crate) fn state(query: &str) -> Option<Cow<'_, str>> {
+    if query.len() > MAX_CALLBACK_BYTES {
+        return None;
+    }
+    form::pairs(query)
+        .flatten()
+        .find(|(name, value)| name == "state" && !value.is_empty())
+        .map(|(_, state)| state)
+}
+
 #[derive(Default)]
 struct Parameters<'a> {
     states: Vec<Cow<'a, str>>,
@@ -180,6 +191,30 @@ mod tests {
         match read_with(query, sends_iss) {
             Reading::Ours(Err(fault)) => fault,
             other => panic!("{query}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_state_leads_to_the_pending_sign_in() {
+        use crate::event::CallbackText::{Query, Url};
+        use crate::store::StoreKey;
+        let key = Some(StoreKey::flow("S T"));
+        for callback in [
+            Query("code=c&state=S%20T"),
+            Query("?state=S+T&state=U"),
+            Url("com.example.app:/callback?code=%ff&state=S%20T&iss=x#_=_"),
+        ] {
+            assert_eq!(StoreKey::of_callback(callback), key, "{callback:?}");
+        }
+        let long = format!("state=S&x={}", "a".repeat(MAX_CALLBACK_BYTES));
+        for callback in [
+            Query(""),
+            Query("code=c&state="),
+            Query(&long),
+            Url("https://client.example/callback"),
+            Url("https://client.example/callback?code=c#state=S"),
+        ] {
+            assert_eq!(StoreKey::of_callback(callback), None);
         }
     }
 
