@@ -7,6 +7,7 @@
 
 #[cfg(feature = "c")]
 pub mod c;
+#[cfg(any(feature = "c", feature = "uniffi"))]
 mod entropy;
 #[cfg(feature = "uniffi")]
 pub mod machine;
