@@ -1,1 +1,32 @@
-//! The C interface.
+//! The C interface: what does `include/mcp_oauth.h` declare?
+//!
+//! The header is written by cbindgen from the modules below, and says at its head who owns what. Every function comes in
+//! through `boundary::guard`, so that neither a panic nor a NULL gets any further.
+#![allow(
+    unsafe_code,
+    clippy::missing_safety_doc,
+    reason = "the head of the header says what every caller must keep to"
+)]
+
+mod boundary;
+mod config;
+mod describe;
+mod events;
+mod exclusive;
+mod machine;
+mod settings;
+mod slice;
+mod status;
+mod step;
+mod store;
+mod version;
+
+pub use config::*;
+pub use events::*;
+pub use machine::*;
+pub use settings::*;
+pub use slice::*;
+pub use status::*;
+pub use step::*;
+pub use store::*;
+pub use version::*;
