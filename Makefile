@@ -35,7 +35,7 @@ test-wasm:
 	tools/wasm-build
 
 .PHONY: transcripts
-transcripts: ## Replay the transcripts: HOST=rust
+transcripts: ## Replay the transcripts: HOST=rust or c
 	tests/transcripts/replay $(HOST)
 
 .PHONY: requirements
