@@ -1,0 +1,210 @@
+package machine
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// Kind says what the machine wants, or where it rests.
+type Kind uint8
+
+const (
+	// HTTP: send one request within its limits. Answer with Reply or Unreachable.
+	HTTP Kind = 1
+	// BindRedirect: make ready to receive the redirect. Answer with RedirectBound or Declined.
+	BindRedirect Kind = 2
+	// OpenURL: open a page in the user's browser. Answer with Callback or Declined.
+	OpenURL Kind = 3
+	// Load: read a record. Answer with Stored.
+	Load Kind = 4
+	// Save: write a record, compare-and-swap. Answer with Stored.
+	Save Kind = 5
+	// Delete: remove a record, compare-and-swap. Answer with Stored.
+	Delete Kind = 6
+	// AskForClient: find a client registered with an issuer. Answer with ClientProvided or Declined.
+	AskForClient Kind = 7
+
+	// Idle: no tokens are held, and nobody has asked for any.
+	Idle Kind = 32
+	// Authorized: tokens are held.
+	Authorized Kind = 33
+	// SignedOut: the credentials were forgotten.
+	SignedOut Kind = 34
+	// Failed: the last flow ended without new tokens; Failure says why. Tokens held before may still be good.
+	Failed Kind = 35
+)
+
+// Rests tells whether the machine wants nothing.
+func (k Kind) Rests() bool { return k >= Idle }
+
+var kinds = map[Kind]string{
+	HTTP: "http", BindRedirect: "bind_redirect", OpenURL: "open_url", Load: "load", Save: "save", Delete: "delete",
+	AskForClient: "ask_for_client", Idle: "idle", Authorized: "authorized", SignedOut: "signed_out", Failed: "failed",
+}
+
+// String names the kind.
+func (k Kind) String() string {
+	if name, known := kinds[k]; known {
+		return name
+	}
+	return "unknown"
+}
+
+// Next is what the machine wants now, or where it rests. Fields that do not belong to its kind are zero.
+type Next struct {
+	Kind Kind
+	// ID names the action; an answer carries it.
+	ID uint64
+	// Request belongs to HTTP.
+	Request *Request
+	// RedirectURI belongs to BindRedirect (the preferred one; port 0 stands for any free port), OpenURL and AskForClient.
+	RedirectURI string
+	// Issuer belongs to OpenURL and AskForClient: the authorization server.
+	Issuer string
+	// Page belongs to OpenURL.
+	Page *Page
+	// Access belongs to Load, Save and Delete.
+	Access *Access
+	// Failure belongs to Failed.
+	Failure *Failure
+}
+
+// Format shows what is wanted, without the data.
+func (n Next) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "Next(%s, %d)", n.Kind, n.ID)
+}
+
+// Request is one HTTP request, complete, with the limits that the host must keep.
+type Request struct {
+	Method  string
+	URL     string
+	Headers []Header
+	// Body may carry a code, a verifier or a client secret. Nil for none.
+	Body []byte
+	// Timeout is for the whole exchange, name resolution to last byte.
+	Timeout time.Duration
+	// MaxBodyBytes is how much of an answer to read; answer Unreachable with TooLarge when there is more.
+	MaxBodyBytes int64
+	// Reach says to which addresses the request may go.
+	Reach Reach
+	// Purpose says what the request is for, for logs.
+	Purpose string
+}
+
+// Format shows what the request is for.
+func (r Request) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "Request(%s, %s)", r.Purpose, r.Method)
+}
+
+// Header is a header field of a request.
+type Header struct {
+	// Name is in lower case.
+	Name string
+	// Value may be a credential.
+	Value string
+}
+
+// Format shows the name.
+func (h Header) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s: …", h.Name) }
+
+// Page is what the user is to see.
+type Page struct {
+	// URL is the authorization request. It carries the state of the sign-in.
+	URL string
+	// State is what the callback will carry as state.
+	State string
+	// Scopes are all scopes asked for, separated by blanks.
+	Scopes string
+	// NewScopes are those that no earlier grant covered.
+	NewScopes string
+}
+
+// Format shows the scopes.
+func (p Page) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Page(%q)", p.Scopes) }
+
+// Slot is one of the two kinds of record.
+type Slot uint8
+
+const (
+	// FlowSlot: a half-finished sign-in, found by the state of its callback.
+	FlowSlot Slot = 1
+	// GrantSlot: client credentials, tokens and scopes of one account at one server.
+	GrantSlot Slot = 2
+)
+
+// Access is one access to the store.
+type Access struct {
+	// Key names the record: printable ASCII with one slash, and nothing secret.
+	Key  string
+	Slot Slot
+	// Expected is the generation that the store must hold now. Generations count from 1; 0 stands for no record.
+	Expected uint64
+	// Generation is the generation of the new record.
+	Generation uint64
+	// Record is what to keep, and secret.
+	Record []byte
+	// ExpiresAt is when the record is worth nothing any more; zero: never.
+	ExpiresAt time.Time
+}
+
+// Format shows the key.
+func (a Access) Format(f fmt.State, _ rune) { io.WriteString(f, "Access("+a.Key+")") }
+
+// Failure says why a flow ended without tokens. All of it is safe to print.
+type Failure struct {
+	// Code is the stable name of what happened.
+	Code string
+	// Stage is where in the flow it happened.
+	Stage string
+	// Fault is whose fault it is: server, configuration, user, network or host.
+	Fault string
+	// Advice is what to do: retry_after, restart, reconfigure, ask_user or stop.
+	Advice Advice
+	// RetryAfter is how long to wait, where the advice is to wait.
+	RetryAfter time.Duration
+	// Status is the HTTP status that the server answered with, or 0.
+	Status int
+	// Text says it in a sentence.
+	Text string
+	// Clause is what it rests on.
+	Clause string
+	// ServerCode and ServerText are the server's own words: untrusted, never to be acted on.
+	ServerCode, ServerText string
+	// Subject is what it is about.
+	Subject string
+	// Expected and Received are the two values that were compared.
+	Expected, Received string
+}
+
+// Advice is what to do about a failure.
+type Advice string
+
+const (
+	// RetryAfter: try again, not before some time has passed.
+	RetryAfter Advice = "retry_after"
+	// Restart: begin a new sign-in; nothing else is lost.
+	Restart Advice = "restart"
+	// Reconfigure: trying again with the same configuration will fail again.
+	Reconfigure Advice = "reconfigure"
+	// AskUser: bring a person.
+	AskUser Advice = "ask_user"
+	// Stop: the server is wrong or hostile.
+	Stop Advice = "stop"
+)
+
+// Decision is one thing that the machine decided. Without secrets.
+type Decision struct {
+	At time.Time
+	// Name is stable.
+	Name string
+	// Clause is what the decision rests on.
+	Clause string
+	// Deviation names the check that was relaxed, if one was.
+	Deviation string
+	// Text says it in a sentence.
+	Text string
+}
+
+// String says what was decided, and why.
+func (d Decision) String() string { return d.Text + " [" + d.Clause + "]" }

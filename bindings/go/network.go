@@ -1,0 +1,166 @@
+package mcpoauth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/machine"
+)
+
+var discardLog = log.New(io.Discard, "", 0)
+
+// network sends requests of the machine within their limits: to addresses within reach alone, without redirects, cookies,
+// proxies (behind one nobody could tell which address is reached) or content encodings. No connection is used twice, so that
+// nothing is ever sent a second time.
+type network struct {
+	transports [3]http.RoundTripper
+}
+
+// answer of a server, whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+const (
+	connectPause       = 300 * time.Millisecond
+	maxResponseHeaders = 256 << 10
+	hopTimeout         = 20 * time.Second
+)
+
+// errBlocked: the address lies outside the reach of the request.
+var errBlocked = errors.New("mcpoauth: the address is out of reach for this request")
+
+func newNetwork() *network {
+	n := &network{}
+	for reach := range n.transports {
+		n.transports[reach] = transportWithin(machine.Reach(reach))
+	}
+	return n
+}
+
+func transportWithin(reach machine.Reach) *http.Transport {
+	dialer := &net.Dialer{
+		FallbackDelay: connectPause,
+		// Sees each address just before it is connected to, so that no second resolution leads elsewhere (MCP security
+		// best practices, SSRF).
+		Control: func(_, address string, _ syscall.RawConn) error {
+			checked, err := netip.ParseAddrPort(address)
+			if err != nil || !reach.Allows(checked.Addr()) {
+				return errBlocked
+			}
+			return nil
+		},
+	}
+	return &http.Transport{
+		DialContext:            dialer.DialContext,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxResponseHeaders,
+	}
+}
+
+// send gives the answer to a request of the machine, or why there is none.
+func (n *network) send(ctx context.Context, request *machine.Request) (*answer, machine.Cause, error) {
+	header := make(http.Header, len(request.Headers))
+	for _, field := range request.Headers {
+		header.Set(field.Name, field.Value)
+	}
+	ctx, cancel := context.WithTimeout(ctx, request.Timeout)
+	defer cancel()
+	return n.exchange(ctx, request, header)
+}
+
+func (n *network) exchange(ctx context.Context, request *machine.Request, header http.Header) (*answer, machine.Cause, error) {
+	var progress progress
+	ctx = httptrace.WithClientTrace(ctx, progress.trace())
+	outgoing, err := http.NewRequestWithContext(ctx, request.Method, request.URL, nil)
+	if err != nil {
+		return nil, machine.Connect, err
+	}
+	outgoing.Header = header
+	if request.Body != nil {
+		outgoing.Body = io.NopCloser(bytes.NewReader(request.Body))
+		outgoing.ContentLength = int64(len(request.Body))
+	}
+	response, err := n.transports[request.Reach].RoundTrip(outgoing)
+	if err != nil {
+		return nil, progress.cause(ctx, err), err
+	}
+	defer response.Body.Close()
+	if response.ContentLength > request.MaxBodyBytes {
+		return nil, machine.TooLarge, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, request.MaxBodyBytes+1))
+	switch {
+	case err != nil:
+		return nil, progress.cause(ctx, err), err
+	case int64(len(body)) > request.MaxBodyBytes:
+		return nil, machine.TooLarge, nil
+	}
+	return &answer{response.StatusCode, response.Header, body}, 0, nil
+}
+
+// hop asks for a page with nothing in the request that identifies anyone. A redirect is handed back.
+func (n *network) hop(ctx context.Context, reach machine.Reach, page string) (int, string, error) {
+	const maxPage = 1 << 20
+	target, err := url.Parse(page)
+	if err != nil || target.Host == "" || target.User != nil {
+		return 0, "", errLocation
+	}
+	if target.Scheme != "https" && (target.Scheme != "http" || reach != machine.Loopback) {
+		// Somebody else's application, which is not here.
+		return 0, "", ErrNeedsUser
+	}
+	ctx, cancel := context.WithTimeout(ctx, hopTimeout)
+	defer cancel()
+	request := &machine.Request{Method: http.MethodGet, URL: page, MaxBodyBytes: maxPage, Reach: reach}
+	header := http.Header{"Accept": {"text/html, */*;q=0.1"}, "User-Agent": {"mcpoauth-go/" + machine.Version()}}
+	answer, cause, err := n.exchange(ctx, request, header)
+	if answer == nil {
+		return 0, "", errors.Join(errors.New("mcpoauth: no answer: "+cause.String()), err)
+	}
+	return answer.status, answer.header.Get("Location"), nil
+}
+
+// progress remembers how far a request came, which tells why it came no further.
+type progress struct {
+	connected, shaking atomic.Bool
+}
+
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		TLSHandshakeStart: func() { p.shaking.Store(true) },
+		GotConn:           func(httptrace.GotConnInfo) { p.connected.Store(true) },
+	}
+}
+
+func (p *progress) cause(ctx context.Context, err error) machine.Cause {
+	var unresolved *net.DNSError
+	switch {
+	case errors.Is(err, errBlocked):
+		return machine.Blocked
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return machine.Timeout
+	case p.connected.Load():
+		return machine.Interrupted
+	case p.shaking.Load():
+		return machine.TLS
+	case errors.As(err, &unresolved):
+		return machine.DNS
+	default:
+		return machine.Connect
+	}
+}

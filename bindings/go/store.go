@@ -1,0 +1,46 @@
+package mcpoauth
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Store keeps credentials. All that it is given is secret: it belongs into a keychain, an encrypted database, or a file that
+// only its owner can read.
+//
+// A write happens completely or not at all, is durable once it is acknowledged, and happens only if the store holds exactly
+// the generation that is expected; otherwise it returns [ErrConflict] and nothing has changed. Several processes may use
+// one store at once. Keys are printable ASCII with one slash, shorter than 64 bytes, and not secret.
+//
+// A store that also implements [Holder] keeps two processes from refreshing at once.
+type Store interface {
+	// Load reads the body of a record; nil if there is none.
+	Load(ctx context.Context, key string) ([]byte, error)
+	// Save writes a record if the store holds the generation expected, where 0 stands for no record: generations count
+	// from 1.
+	Save(ctx context.Context, key string, expected uint64, record Record) error
+	// Delete removes a record if the store holds the generation expected. No record is a conflict.
+	Delete(ctx context.Context, key string, expected uint64) error
+}
+
+// Holder is a [Store] that can make others wait.
+type Holder interface {
+	// Hold keeps whoever else asks for the same from reading this record in order to refresh, until release is called: a
+	// refresh token that is sent twice looks stolen, and a server that rotates them then takes everything back
+	// (RFC 9700 §4.14.2). It waits for those who hold it now, though not for ever: writes are safe without it.
+	Hold(ctx context.Context, key string) (release func(), err error)
+}
+
+// Record is what a [Store] keeps.
+type Record struct {
+	// Generation is to be compared at the next write.
+	Generation uint64
+	// Body is secret. The store may keep it, and must not change it.
+	Body []byte
+	// ExpiresAt is when the record is worth nothing any more and may be dropped; zero: never.
+	ExpiresAt time.Time
+}
+
+// Format shows the generation alone.
+func (r Record) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Record(generation %d)", r.Generation) }
