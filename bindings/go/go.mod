@@ -1,3 +1,15 @@
 module github.com/mcp-oauth-core/mcp-oauth-core/bindings/go
 
 go 1.25.0
+
+require (
+	github.com/gofrs/flock v0.13.1
+	github.com/modelcontextprotocol/go-sdk v1.8.0
+	golang.org/x/oauth2 v0.36.0
+)
+
+require (
+	github.com/segmentio/asm v1.1.3 // indirect
+	github.com/segmentio/encoding v0.5.4 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+)

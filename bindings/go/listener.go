@@ -9,10 +9,9 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // How the redirect is received on this machine, and nothing else let in (RFC 8252 §7.3, §8.3).
@@ -163,8 +162,9 @@ func (p place) listen() (*Redirect, error) {
 		ErrorLog: discardLog,
 	}
 	server.SetKeepAlivesEnabled(false)
+	room := make(chan struct{}, maxConnections)
 	for _, socket := range sockets {
-		go func() { _ = server.Serve(netutil.LimitListener(socket, maxConnections)) }()
+		go func() { _ = server.Serve(&limited{socket, room}) }()
 	}
 	stop := func() {
 		close(gate.closed)
@@ -180,6 +180,32 @@ func (p place) listen() (*Redirect, error) {
 		}()
 	}
 	return &Redirect{URI: uri, Callbacks: gate.callbacks, Close: stop}, nil
+}
+
+// limited is a listener that lets so many in at once.
+type limited struct {
+	net.Listener
+	room chan struct{}
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	l.room <- struct{}{}
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		<-l.room
+		return nil, err
+	}
+	return &guest{Conn: conn, leave: sync.OnceFunc(func() { <-l.room })}, nil
+}
+
+type guest struct {
+	net.Conn
+	leave func()
+}
+
+func (g *guest) Close() error {
+	defer g.leave()
+	return g.Conn.Close()
 }
 
 // gate says what a request must be to count as a callback.

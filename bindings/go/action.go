@@ -1,0 +1,222 @@
+package mcpoauth
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/machine"
+)
+
+// carryOut does what one action says and tells the machine what came of it. An answer to an action that the machine has given
+// up meanwhile is ignored there. An error ends the flow, and with it the machine.
+func (d *driver) carryOut(ctx context.Context, f *flow, step *machine.Step) error {
+	next := &step.Next
+	switch next.Kind {
+	case machine.HTTP:
+		return d.request(ctx, f, next)
+	case machine.BindRedirect:
+		return d.bind(ctx, f, next)
+	case machine.OpenURL:
+		return d.visit(ctx, f, step)
+	case machine.Load:
+		return d.loadRecord(ctx, f, next)
+	case machine.Save:
+		return d.saveRecord(ctx, f, next)
+	case machine.Delete:
+		return d.stored(f, next.ID, d.store.Delete(ctx, next.Access.Key, next.Access.Expected))
+	case machine.AskForClient:
+		return d.provide(ctx, f, next)
+	default:
+		return errUnknownAction
+	}
+}
+
+var errUnknownAction = errors.New("mcpoauth: the machine wants what this version cannot do")
+
+func (d *driver) request(ctx context.Context, f *flow, next *machine.Next) error {
+	f.reach = next.Request.Reach
+	answer, cause, _ := d.network.send(ctx, next.Request)
+	_, err := d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		if answer == nil {
+			return m.Unreachable(next.ID, cause, now)
+		}
+		return m.Reply(next.ID, answer.status, answer.header, answer.body, now)
+	})
+	return err
+}
+
+func (d *driver) bind(ctx context.Context, f *flow, next *machine.Next) error {
+	redirect, err := d.agent.Bind(ctx, next.RedirectURI)
+	if err != nil {
+		return d.decline(f, next.ID, err)
+	}
+	f.closeRedirect()
+	f.redirect = redirect
+	_, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		return m.RedirectBound(next.ID, redirect.URI, now)
+	})
+	return d.taken(f, next.ID, err)
+}
+
+// visit shows a page and waits for the user to come back.
+func (d *driver) visit(ctx context.Context, f *flow, step *machine.Step) error {
+	next := &step.Next
+	page := &Page{
+		Issuer:      next.Issuer,
+		RedirectURI: next.RedirectURI,
+		Scopes:      strings.Fields(next.Page.Scopes),
+		NewScopes:   strings.Fields(next.Page.NewScopes),
+		url:         Secret(next.Page.URL),
+		hops: func(ctx context.Context, url string) (int, string, error) {
+			return d.network.hop(ctx, f.reach, url)
+		},
+	}
+	callback, err := d.agent.Open(ctx, page)
+	switch {
+	case ctx.Err() != nil:
+		// Given up meanwhile.
+		return nil
+	case errors.Is(err, ErrNeedsUser):
+		// Left pending in the store, for whoever gets the callback.
+		return &NeedsUserError{page}
+	case err != nil:
+		return d.decline(f, next.ID, err)
+	case callback != "":
+		came, err := d.cameBack(callback)
+		if err == nil && came.Next.ID == next.ID {
+			// No other callback will come, since nobody was sent anywhere.
+			err = d.decline(f, next.ID, errOtherCallback)
+		}
+		return d.taken(f, next.ID, err)
+	case f.redirect == nil || f.redirect.Callbacks == nil:
+		return d.decline(f, next.ID, errNoCallback)
+	}
+	return d.awaitCallback(ctx, f, step)
+}
+
+var (
+	errOtherCallback = errors.New("mcpoauth: the authorization server answered with what is no answer to our request")
+	errNoCallback    = errors.New("mcpoauth: the user agent shows pages but receives no callbacks")
+)
+
+// clockPause is how often the clock is looked at: a machine that slept for the night wakes up late.
+const clockPause = 20 * time.Second
+
+func (d *driver) awaitCallback(ctx context.Context, f *flow, step *machine.Step) error {
+	clock := time.NewTimer(untilDeadline(step.Deadline))
+	defer clock.Stop()
+	for {
+		var came machine.Step
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case callback, open := <-f.redirect.Callbacks:
+			if !open {
+				return d.decline(f, step.Next.ID, errNoCallback)
+			}
+			came, err = d.cameBack(callback)
+		case <-clock.C:
+			came, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Tick(now) })
+			clock.Reset(max(untilDeadline(step.Deadline), time.Second))
+		}
+		if err != nil || came.Next.ID != step.Next.ID {
+			return d.taken(f, step.Next.ID, err)
+		}
+	}
+}
+
+func untilDeadline(deadline time.Time) time.Duration {
+	if deadline.IsZero() {
+		return clockPause
+	}
+	// Round strips the monotonic reading, which stands still while the machine sleeps.
+	return min(deadline.Sub(time.Now().Round(0)), clockPause)
+}
+
+func (d *driver) cameBack(callback string) (machine.Step, error) {
+	return d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Callback(callback, now) })
+}
+
+func (d *driver) loadRecord(ctx context.Context, f *flow, next *machine.Next) error {
+	key := next.Access.Key
+	if holder, ok := d.store.(Holder); ok && f.release == nil && next.Access.Slot == machine.GrantSlot {
+		// Without it writes are as safe, and only a refresh may be made twice.
+		f.release, _ = holder.Hold(ctx, key)
+	}
+	record, err := d.store.Load(ctx, key)
+	result := machine.Loaded
+	switch {
+	case err != nil:
+		return d.stored(f, next.ID, err)
+	case record == nil:
+		result = machine.Nothing
+	}
+	_, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		return m.Stored(next.ID, result, record, now)
+	})
+	return err
+}
+
+func (d *driver) saveRecord(ctx context.Context, f *flow, next *machine.Next) error {
+	access := next.Access
+	record := Record{access.Generation, access.Record, access.ExpiresAt}
+	return d.stored(f, next.ID, d.store.Save(ctx, access.Key, access.Expected, record))
+}
+
+// stored tells the machine what became of an access.
+func (d *driver) stored(f *flow, id uint64, failure error) error {
+	result := machine.Done
+	switch {
+	case errors.Is(failure, ErrConflict):
+		result = machine.Conflict
+	case failure != nil:
+		result = machine.StoreFailed
+		f.trouble = failure
+	}
+	_, err := d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		return m.Stored(id, result, nil, now)
+	})
+	return err
+}
+
+func (d *driver) provide(ctx context.Context, f *flow, next *machine.Next) error {
+	if d.client == nil {
+		return d.decline(f, next.ID, nil)
+	}
+	client, err := d.client(ctx, next.Issuer, next.RedirectURI)
+	if err != nil {
+		return d.decline(f, next.ID, err)
+	}
+	_, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		return m.ClientProvided(next.ID, client, now)
+	})
+	return d.taken(f, next.ID, err)
+}
+
+// decline tells the machine that an action was not carried out, and why.
+func (d *driver) decline(f *flow, id uint64, cause error) error {
+	refusal := machine.Unable
+	switch {
+	case errors.Is(cause, ErrNeedsUser):
+		refusal = machine.NeedsUser
+	case errors.Is(cause, ErrDenied):
+		refusal = machine.Denied
+	}
+	f.trouble = cause
+	_, err := d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		return m.Declined(id, refusal, now)
+	})
+	return err
+}
+
+// taken declines an action whose answer the machine did not take: the user agent or the client source is wrong, and there is
+// no other answer.
+func (d *driver) taken(f *flow, id uint64, err error) error {
+	if errors.Is(err, ErrMisuse) {
+		return d.decline(f, id, err)
+	}
+	return err
+}

@@ -1,0 +1,405 @@
+package mcpoauth
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/machine"
+)
+
+// host is what flows are carried out with.
+type host struct {
+	config  *machine.Config
+	account string
+	store   Store
+	agent   UserAgent
+	network sender
+	trace   func(Decision)
+	client  func(ctx context.Context, issuer, redirectURI string) (Client, error)
+}
+
+// sender sends requests within their limits.
+type sender interface {
+	send(ctx context.Context, request *machine.Request) (*answer, machine.Cause, error)
+	hop(ctx context.Context, reach machine.Reach, page string) (status int, location string, err error)
+}
+
+// driver is a machine and the flow that it is in, if it is in one.
+//
+// One flow runs at a time, in a goroutine of its own: whoever asks during one waits for it and gets what came of it, and it
+// goes on while anybody waits.
+type driver struct {
+	*host
+
+	// mu is held for moments, never while something is carried out.
+	mu      sync.Mutex
+	machine *machine.Machine
+	// step is what the machine wants now.
+	step   machine.Step
+	flow   *flow
+	closed bool
+}
+
+// flow is the carrying out of actions until the machine rests.
+type flow struct {
+	// ctx has the values of whoever began the flow, and no end.
+	ctx  context.Context
+	done chan struct{}
+	// err is what came of it, once done is closed.
+	err error
+
+	// The following belong to the driver's mutex.
+
+	waiters int
+	// abandoned: nobody waited any more, and so the flow was cancelled.
+	abandoned bool
+	// giveUp ends what is being done for the outstanding action.
+	giveUp context.CancelFunc
+
+	// The following belong to the goroutine.
+
+	redirect *Redirect
+	reach    machine.Reach
+	// release lets others read the grant again.
+	release func()
+	// trouble is what went wrong on our side, behind the failure of the flow.
+	trouble error
+}
+
+func newDriver(host *host, agent UserAgent, resumed *machine.Machine) (*driver, error) {
+	d := &driver{host: host, machine: resumed}
+	if agent != host.agent {
+		other := *host
+		other.agent = agent
+		d.host = &other
+	}
+	if resumed == nil {
+		fresh, err := machine.New(host.config, host.account)
+		if err != nil {
+			return nil, err
+		}
+		d.machine = fresh
+	}
+	step, err := d.machine.Next()
+	if err != nil {
+		return nil, err
+	}
+	d.step = step
+	return d, nil
+}
+
+// event is something that one of the machine's callers tells it.
+type event func(*machine.Machine, time.Time) (machine.Step, error)
+
+func connect(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Connect(now) }
+
+func refresh(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Refresh(now) }
+
+// settle waits for the flow under way, and tells the machine of an event if that has not served its purpose too. Where the
+// event begins a flow, it waits for that one.
+func (d *driver) settle(ctx context.Context, event event) (machine.Step, error) {
+	for {
+		ready, err := d.ready(ctx)
+		if err != nil {
+			return machine.Step{}, err
+		}
+		if !ready {
+			continue
+		}
+		step, err := d.tell(event)
+		if err != nil || step.Outcome == machine.Ignored {
+			d.mu.Unlock()
+			return step, err
+		}
+		return step, d.await(ctx, d.begin(ctx))
+	}
+}
+
+// load waits for the flow under way, and reads the stored credentials if that was not done yet.
+func (d *driver) load(ctx context.Context) error {
+	for {
+		ready, err := d.ready(ctx)
+		if err != nil {
+			return err
+		}
+		if ready {
+			d.mu.Unlock()
+			return nil
+		}
+	}
+}
+
+// ready tells whether the machine rests and may be told something; then the mutex is held. Otherwise it has waited for what
+// the machine was at, and gives the error of that: theirs was ours, and a second try would ask the user the same again.
+func (d *driver) ready(ctx context.Context) (bool, error) {
+	if ctx.Err() != nil {
+		return false, abandoned(ctx)
+	}
+	d.mu.Lock()
+	switch {
+	case d.closed:
+		d.mu.Unlock()
+		return false, ErrClosed
+	case d.flow != nil:
+		lost := d.flow.abandoned
+		err := d.await(ctx, d.flow)
+		if lost && ctx.Err() == nil {
+			// That it was cancelled, when nobody waited for it, was not on our behalf.
+			return false, nil
+		}
+		return false, err
+	case !d.step.Next.Kind.Rests():
+		// The stored credentials have not been read yet.
+		return false, d.await(ctx, d.begin(ctx))
+	default:
+		return true, nil
+	}
+}
+
+// signOut ends the flow under way, if there is one, and forgets the credentials.
+func (d *driver) signOut(ctx context.Context, forgetClient bool) error {
+	event := func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.SignOut(forgetClient, now) }
+	for ctx.Err() == nil {
+		d.mu.Lock()
+		if d.closed {
+			d.mu.Unlock()
+			return ErrClosed
+		}
+		if d.flow == nil {
+			if _, err := d.tell(event); err != nil {
+				d.mu.Unlock()
+				return err
+			}
+			return d.await(ctx, d.begin(ctx))
+		}
+		d.cancel(d.flow)
+		// What it came to is not our business.
+		_ = d.await(ctx, d.flow)
+	}
+	return abandoned(ctx)
+}
+
+// resume tells a machine that waits for it of an event, and waits for what comes of it. It tells whether the event was taken.
+func (d *driver) resume(ctx context.Context, event event) (bool, error) {
+	d.mu.Lock()
+	step, err := d.tell(event)
+	if err != nil || step.Outcome == machine.Ignored {
+		d.mu.Unlock()
+		return false, err
+	}
+	return true, d.await(ctx, d.begin(ctx))
+}
+
+// begin starts a flow. The mutex is held.
+func (d *driver) begin(ctx context.Context) *flow {
+	d.flow = &flow{
+		ctx:    context.WithoutCancel(ctx),
+		done:   make(chan struct{}),
+		giveUp: func() {},
+		reach:  d.config.Reach(),
+	}
+	go d.run(d.flow)
+	return d.flow
+}
+
+// await waits for what comes of a flow. It gives the mutex back.
+func (d *driver) await(ctx context.Context, f *flow) error {
+	f.waiters++
+	d.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f.waiters--
+	if f.waiters == 0 && d.flow == f {
+		f.abandoned = true
+		d.cancel(f)
+	}
+	return abandoned(ctx)
+}
+
+// cancel ends a flow, unless finishing it is quick and loses nothing. The mutex is held.
+func (d *driver) cancel(f *flow) {
+	id := d.step.Next.ID
+	_, _ = d.tell(func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Cancel(now) })
+	if d.step.Next.ID != id {
+		f.giveUp()
+	}
+}
+
+// tell hands an event to the machine. The mutex is held.
+func (d *driver) tell(event event) (machine.Step, error) {
+	step, err := event(d.machine, time.Now())
+	if err == nil {
+		d.step = step
+	}
+	return step, err
+}
+
+// answer tells the machine of an event while the mutex is not held, and the observer of what it decided.
+func (d *driver) answer(event event) (machine.Step, error) {
+	d.mu.Lock()
+	step, err := d.tell(event)
+	d.mu.Unlock()
+	d.observe()
+	return step, err
+}
+
+func (d *driver) observe() {
+	if d.trace == nil {
+		return
+	}
+	decisions, _ := d.machine.TakeTrace()
+	for _, decision := range decisions {
+		d.trace(decision)
+	}
+}
+
+// run carries out actions until the machine rests.
+func (d *driver) run(f *flow) {
+	// Should a callback end this goroutine.
+	f.err = errEnded
+	defer func() {
+		f.closeRedirect()
+		f.releaseHold()
+		if f.err == errEnded {
+			d.restart()
+		}
+		d.mu.Lock()
+		if d.closed && f.err != nil {
+			f.err = ErrClosed
+		}
+		d.flow = nil
+		d.mu.Unlock()
+		close(f.done)
+	}()
+	f.err = d.carryOutAll(f)
+}
+
+var errEnded = errors.New("mcpoauth: a callback of the configuration ended its goroutine")
+
+// carryOutAll turns a panic of a callback into an error: nobody could recover from it in this goroutine.
+func (d *driver) carryOutAll(f *flow) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &PanicError{value, debug.Stack()}
+			d.restart()
+		}
+	}()
+	d.observe()
+	for {
+		d.mu.Lock()
+		step := d.step
+		if step.Next.Kind.Rests() {
+			d.mu.Unlock()
+			return explain(step.Next.Failure, f.trouble)
+		}
+		ctx, giveUp := context.WithCancel(f.ctx)
+		f.giveUp = giveUp
+		d.mu.Unlock()
+		if !step.AwaitsRedirect {
+			f.closeRedirect()
+		}
+		if !leadsToRefresh(&step.Next) {
+			f.releaseHold()
+		}
+		err := d.carryOut(ctx, f, &step)
+		giveUp()
+		if err != nil {
+			d.restart()
+			return err
+		}
+	}
+}
+
+// restart gives up a machine that is in the midst of something, for one that knows nothing yet. What it left in the store is
+// as good as ever.
+func (d *driver) restart() {
+	fresh, err := machine.New(d.config, d.account)
+	if err != nil {
+		return
+	}
+	step, err := fresh.Next()
+	if err != nil {
+		return
+	}
+	d.replace(fresh, step)
+}
+
+// replace gives the driver another machine.
+func (d *driver) replace(other *machine.Machine, step machine.Step) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.machine.Close()
+	d.machine, d.step = other, step
+}
+
+// adopt takes over the machine of another driver, which is closed, unless a flow of its own is under way: what that one has
+// stored is found when it is needed.
+func (d *driver) adopt(other *driver) {
+	defer other.close()
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.flow != nil {
+		return
+	}
+	d.machine, other.machine = other.machine, d.machine
+	d.step = other.step
+}
+
+// close ends the flow under way and frees the machine.
+func (d *driver) close() {
+	d.mu.Lock()
+	f := d.flow
+	d.closed = true
+	if f != nil {
+		d.cancel(f)
+		d.mu.Unlock()
+		<-f.done
+		d.mu.Lock()
+	}
+	d.machine.Close()
+	d.mu.Unlock()
+}
+
+// explain is the error for where the machine came to rest.
+func explain(failure *machine.Failure, trouble error) error {
+	if failure == nil {
+		return nil
+	}
+	return failed(failure, trouble)
+}
+
+// leadsToRefresh: from the reading of the grant to the writing of its new tokens, nothing else is done.
+func leadsToRefresh(next *machine.Next) bool {
+	switch next.Kind {
+	case machine.Load, machine.Save, machine.Delete:
+		return true
+	case machine.HTTP:
+		return next.Request.Purpose == "refresh"
+	default:
+		return false
+	}
+}
+
+func (f *flow) closeRedirect() {
+	if f.redirect != nil && f.redirect.Close != nil {
+		f.redirect.Close()
+	}
+	f.redirect = nil
+}
+
+func (f *flow) releaseHold() {
+	if f.release != nil {
+		f.release()
+	}
+	f.release = nil
+}
