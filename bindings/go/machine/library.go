@@ -22,6 +22,7 @@ import "C"
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -199,11 +200,23 @@ func known(slice C.mcp_oauth_slice, texts map[string]string) string {
 	return string(bytes)
 }
 
-func milliseconds(now time.Time) C.uint64_t { return C.uint64_t(max(now.UnixMilli(), 0)) }
+// Times are whole seconds and a rest: of all that fits into 64 bits, UnixMilli knows the half.
+
+func milliseconds(at time.Time) C.uint64_t {
+	seconds := at.Unix()
+	switch {
+	case seconds < 0:
+		return 0
+	case seconds > math.MaxUint64/1000:
+		return math.MaxUint64
+	default:
+		return C.uint64_t(uint64(seconds)*1000 + uint64(at.Nanosecond()/1e6))
+	}
+}
 
 func timeOf(milliseconds C.uint64_t) time.Time {
 	if milliseconds == 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(int64(milliseconds))
+	return time.Unix(int64(milliseconds/1000), int64(milliseconds%1000)*1e6)
 }

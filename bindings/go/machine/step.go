@@ -16,9 +16,9 @@ var names = func() map[string]string {
 	for _, text := range []string{
 		"GET", "POST", "accept", "authorization", "content-type", "mcp-protocol-version", "user-agent", "application/json",
 		"application/x-www-form-urlencoded", "resource_metadata", "server_metadata", "registration", "code_exchange",
-		"refresh", "idle", "authorized", "loading", "signed_out", "failed", "resource_discovery", "server_discovery",
-		"binding_redirect", "registering", "saving_flow", "awaiting_callback", "taking_flow", "exchanging", "refreshing",
-		"saving_grant", "signing_out", "asking_client",
+		"refresh", "Idle", "Authorized", "SignedOut", "Failed", "Loading", "ResourceDiscovery", "ServerDiscovery",
+		"BindingRedirect", "Registering", "AskingClient", "SavingFlow", "AwaitingCallback", "TakingFlow", "Exchanging",
+		"Refreshing", "SavingGrant", "SigningOut",
 	} {
 		texts[text] = text
 	}

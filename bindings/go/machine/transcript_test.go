@@ -1,0 +1,510 @@
+//go:build seeded
+
+package machine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// How a transcript is replayed: see tests/transcripts/README.md.
+
+const transcripts = "../../../tests/transcripts"
+
+const start uint64 = 1_800_000_000_000
+
+func timestamp(millis uint64) time.Time {
+	return time.Unix(int64(millis/1000), int64(millis%1000*uint64(time.Millisecond)))
+}
+
+// millis is null for no time.
+func millis(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return uint64(at.Unix())*1000 + uint64(at.Nanosecond())/uint64(time.Millisecond)
+}
+
+// ROB-07
+func TestEveryTranscriptIsWhatTheMachineDoes(t *testing.T) {
+	count := 0
+	err := filepath.WalkDir(transcripts, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".json" {
+			return err
+		}
+		count++
+		name, _ := filepath.Rel(transcripts, path)
+		t.Run(name, func(t *testing.T) {
+			if err := replayFile(path); err != nil {
+				t.Error(err)
+			}
+		})
+		return nil
+	})
+	if err != nil || count == 0 {
+		t.Fatalf("%d transcripts: %v", count, err)
+	}
+	t.Logf("%d transcripts", count)
+}
+
+type transcript struct {
+	Settings transcriptSettings `json:"settings"`
+	Account  string             `json:"account"`
+	Seed     string             `json:"seed"`
+	Refused  *string            `json:"refused"`
+	Steps    []map[string]any   `json:"steps"`
+
+	Proves       string   `json:"proves"`
+	Requirements []string `json:"requirements"`
+}
+
+func replayFile(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	decoder.DisallowUnknownFields()
+	var file transcript
+	if err := decoder.Decode(&file); err != nil {
+		return err
+	}
+	config, err := NewConfig(file.Settings.settings())
+	var refused *SettingsError
+	if ok := errors.As(err, &refused); ok || file.Refused != nil {
+		if !ok {
+			return fmt.Errorf("the settings are accepted: %w", err)
+		}
+		if got := refused.Field + ": " + refused.Problem; file.Refused == nil || got != *file.Refused {
+			return fmt.Errorf("the settings are refused: %s", got)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	machine, err := New(config, file.Account)
+	if err != nil {
+		return err
+	}
+	defer func() { machine.Close() }()
+	if err := machine.seed(file.Seed); err != nil {
+		return err
+	}
+	replay := &replay{
+		config:  config,
+		account: file.Account,
+		machine: machine,
+		millis:  start,
+		now:     timestamp(start),
+		saved:   map[string][]byte{},
+	}
+	defer func() { machine = replay.machine }()
+	for number, step := range file.Steps {
+		observed, err := replay.step(step)
+		if err != nil {
+			return fmt.Errorf("step %d: %w", number+1, err)
+		}
+		for _, member := range []string{"outcome", "trace", "next"} {
+			want, got := canonical(step, member), canonical(observed, member)
+			if want != got {
+				return fmt.Errorf("step %d: %v\n%s should be\n%s\nbut is\n%s", number+1, step["event"], member, want, got)
+			}
+		}
+	}
+	return nil
+}
+
+// canonical writes a member so that equal values are equal texts.
+func canonical(object map[string]any, member string) string {
+	value, present := object[member]
+	if !present {
+		return "(nothing)"
+	}
+	return string(compact(value))
+}
+
+func compact(value any) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		panic(err)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
+
+type replay struct {
+	config  *Config
+	account string
+	machine *Machine
+	millis  uint64
+	now     time.Time
+	state   string
+	saved   map[string][]byte
+}
+
+func (r *replay) step(step map[string]any) (map[string]any, error) {
+	observed := map[string]any{}
+	if after, ok := step["after"].(json.Number); ok {
+		millis, err := strconv.ParseUint(after.String(), 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		r.millis = min(millis, math.MaxUint64-r.millis) + r.millis
+		r.now = timestamp(r.millis)
+	}
+	event, present := step["event"]
+	if !present {
+		return nil, errors.New("has no event")
+	}
+	event = r.withState(event)
+	name, body := split(event)
+	switch name {
+	case "request_headers":
+		answer, err := r.requestHeaders(body)
+		observed["next"] = answer
+		return observed, err
+	case "deadline":
+		step, err := r.machine.Next()
+		observed["next"] = millis(step.Deadline)
+		return observed, err
+	case "start":
+	case "restart", "resume":
+		if err := r.takePlace(name); err != nil {
+			return nil, err
+		}
+	default:
+		if err := r.feedAndTrace(name, body, step["id"], observed); err != nil {
+			return nil, err
+		}
+	}
+	current, err := r.machine.Next()
+	if err != nil {
+		return nil, err
+	}
+	r.remember(&current.Next)
+	observed["next"] = render(&current.Next)
+	return observed, r.resumeAndCompare(&current)
+}
+
+// split gives the name of an event, and what comes with it.
+func split(event any) (string, any) {
+	switch event := event.(type) {
+	case string:
+		return event, nil
+	case map[string]any:
+		for name, body := range event {
+			return name, body
+		}
+	}
+	return "", nil
+}
+
+// takePlace throws the machine away for a new one, or for the one of the last flow record.
+func (r *replay) takePlace(how string) error {
+	var other *Machine
+	var err error
+	if how == "restart" {
+		other, err = New(r.config, r.account)
+	} else {
+		other, err = Resume(r.config, r.account, r.saved["flow"])
+	}
+	if err != nil {
+		return err
+	}
+	if err := other.inheritSeed(r.machine); err != nil {
+		return err
+	}
+	r.machine.Close()
+	r.machine = other
+	return nil
+}
+
+func (r *replay) feedAndTrace(name string, body, number any, observed map[string]any) error {
+	current, err := r.machine.Next()
+	if err != nil {
+		return err
+	}
+	id := current.Next.ID
+	if number, ok := number.(json.Number); ok {
+		signed, err := number.Int64()
+		if err != nil {
+			return err
+		}
+		id = uint64(signed)
+	}
+	outcome, err := r.feed(name, body, id)
+	if err != nil {
+		return err
+	}
+	observed["outcome"] = outcome
+	decisions, err := r.machine.TakeTrace()
+	if len(decisions) > 0 {
+		var names []string
+		for _, decision := range decisions {
+			names = append(names, decision.Name)
+		}
+		observed["trace"] = names
+	}
+	return err
+}
+
+// remember keeps what a later step may refer to.
+func (r *replay) remember(next *Next) {
+	switch next.Kind {
+	case OpenURL:
+		r.state = next.Page.State
+	case Save:
+		slot := "grant"
+		if next.Access.Slot == FlowSlot {
+			slot = "flow"
+		}
+		r.saved[slot] = next.Access.Record
+	}
+}
+
+// resumeAndCompare: snapshot → resume → the same step.
+func (r *replay) resumeAndCompare(current *Step) error {
+	snapshot, err := r.machine.Snapshot()
+	if err != nil {
+		return err
+	}
+	resumed, err := Resume(r.config, r.account, snapshot)
+	if err != nil {
+		return fmt.Errorf("the snapshot cannot be resumed: %w", err)
+	}
+	defer resumed.Close()
+	step, err := resumed.Next()
+	if err != nil {
+		return err
+	}
+	if current.Phase == "Exchanging" {
+		if step.Next.Kind != Failed || step.Next.Failure.Code != "outcome_unknown" {
+			return fmt.Errorf("an exchange was resumed as %s", compact(render(&step.Next)))
+		}
+		return nil
+	}
+	again, err := resumed.Snapshot()
+	if err != nil {
+		return err
+	}
+	want, got := compact(render(&current.Next)), compact(render(&step.Next))
+	if !bytes.Equal(want, got) || !bytes.Equal(snapshot, again) || step.Phase != current.Phase ||
+		step.AwaitsRedirect != current.AwaitsRedirect || !step.Deadline.Equal(current.Deadline) {
+		return fmt.Errorf("resumed as %s instead of %s", got, want)
+	}
+	return nil
+}
+
+func (r *replay) requestHeaders(question any) (any, error) {
+	members, _ := question.(map[string]any)
+	method, _ := members["method"].(string)
+	url, _ := members["url"].(string)
+	credentials, authorization, generation, err := r.machine.Authorization(method, url, r.now)
+	switch credentials {
+	case Ready:
+		return map[string]any{"ready": map[string]any{"authorization": authorization, "generation": generation}}, err
+	case RefreshDue:
+		return "refresh_due", err
+	default:
+		return "absent", err
+	}
+}
+
+// withState replaces {state} in every string.
+func (r *replay) withState(value any) any {
+	switch value := value.(type) {
+	case string:
+		return strings.ReplaceAll(value, "{state}", r.state)
+	case []any:
+		out := make([]any, len(value))
+		for i, item := range value {
+			out[i] = r.withState(item)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(value))
+		for name, item := range value {
+			out[name] = r.withState(item)
+		}
+		return out
+	default:
+		return value
+	}
+}
+
+func (r *replay) feed(name string, body any, id uint64) (any, error) {
+	members, _ := body.(map[string]any)
+	text := func(name string) string {
+		text, _ := members[name].(string)
+		return text
+	}
+	whole, _ := body.(string)
+	switch name {
+	case "connect":
+		return r.give(r.machine.Connect)
+	case "refresh":
+		return r.give(r.machine.Refresh)
+	case "tick":
+		return r.give(r.machine.Tick)
+	case "cancel":
+		return r.give(r.machine.Cancel)
+	case "sign_out":
+		forget, _ := members["forget_client"].(bool)
+		return r.give(func(now time.Time) (Step, error) { return r.machine.SignOut(forget, now) })
+	case "challenge":
+		var lines []string
+		for _, line := range list(members["www_authenticate"]) {
+			lines = append(lines, line.(string))
+		}
+		return r.give(func(now time.Time) (Step, error) {
+			return r.machine.Challenge(int(integer(members["status"])), lines, uint64(integer(members["generation"])), now)
+		})
+	case "reply":
+		content := []byte(text("body"))
+		if document, present := members["json"]; present {
+			content = compact(document)
+		}
+		header := http.Header{}
+		fields, _ := members["headers"].(map[string]any)
+		for name, value := range fields {
+			header.Set(name, value.(string))
+		}
+		return r.twice(func(now time.Time) (Step, error) {
+			return r.machine.Reply(id, int(integer(members["status"])), header, content, now)
+		})
+	case "unreachable":
+		for cause, name := range causes {
+			if name == whole {
+				return r.twice(func(now time.Time) (Step, error) { return r.machine.Unreachable(id, cause, now) })
+			}
+		}
+	case "redirect_bound":
+		return r.give(func(now time.Time) (Step, error) { return r.machine.RedirectBound(id, whole, now) })
+	case "callback":
+		return r.give(func(now time.Time) (Step, error) { return r.machine.CallbackQuery(whole, now) })
+	case "callback_url":
+		return r.give(func(now time.Time) (Step, error) { return r.machine.Callback(whole, now) })
+	case "client_provided":
+		client := Client{text("client_id"), Secret(text("client_secret")), AuthMethod(text("auth_method"))}
+		return r.give(func(now time.Time) (Step, error) { return r.machine.ClientProvided(id, client, now) })
+	case "declined":
+		refusal := map[string]Refusal{"needs_user": NeedsUser, "denied": Denied, "unable": Unable}[whole]
+		return r.give(func(now time.Time) (Step, error) { return r.machine.Declined(id, refusal, now) })
+	case "stored":
+		result, record, err := r.stored(whole, members)
+		if err != nil {
+			return nil, err
+		}
+		return r.twice(func(now time.Time) (Step, error) { return r.machine.Stored(id, result, record, now) })
+	}
+	return nil, fmt.Errorf("unknown event %q", name)
+}
+
+func (r *replay) stored(name string, members map[string]any) (StoreResult, []byte, error) {
+	results := map[string]StoreResult{"nothing": Nothing, "done": Done, "conflict": Conflict, "failed": StoreFailed}
+	if result, known := results[name]; known {
+		return result, nil, nil
+	}
+	if slot, ok := members["saved"].(string); ok {
+		record, saved := r.saved[slot]
+		if !saved {
+			return 0, nil, fmt.Errorf("no %s was saved", slot)
+		}
+		return Loaded, record, nil
+	}
+	switch record := members["record"].(type) {
+	case string:
+		return Loaded, []byte(record), nil
+	case nil:
+		return 0, nil, fmt.Errorf("unknown store result %q", name)
+	default:
+		return Loaded, compact(record), nil
+	}
+}
+
+func list(value any) []any {
+	items, _ := value.([]any)
+	return items
+}
+
+func integer(value any) int64 {
+	number, _ := value.(json.Number)
+	integer, _ := number.Int64()
+	return integer
+}
+
+// give tells the machine of an event.
+func (r *replay) give(event func(time.Time) (Step, error)) (any, error) {
+	before, err := r.machine.Next()
+	if err != nil {
+		return nil, err
+	}
+	step, err := event(r.now)
+	after, failed := r.machine.Next()
+	if failed != nil {
+		return nil, failed
+	}
+	var misuse *Misuse
+	if errors.As(err, &misuse) {
+		if after.Phase != before.Phase {
+			return nil, fmt.Errorf("misuse led from %s to %s", before.Phase, after.Phase)
+		}
+		return map[string]any{"misuse": misuse.Name}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if got, want := compact(render(&step.Next)), compact(render(&after.Next)); !bytes.Equal(got, want) {
+		return nil, fmt.Errorf("the event says %s, and then the machine %s", got, want)
+	}
+	if step.Outcome != Advanced && after.Phase != before.Phase {
+		return nil, fmt.Errorf("an event that was not taken led from %s to %s", before.Phase, after.Phase)
+	}
+	switch step.Outcome {
+	case Advanced:
+		return "advanced", nil
+	case Joined:
+		return "joined", nil
+	default:
+		return map[string]any{"ignored": step.Ignored.String()}, nil
+	}
+}
+
+// twice gives an answer that changes nothing when it is given again.
+func (r *replay) twice(event func(time.Time) (Step, error)) (any, error) {
+	outcome, err := r.give(event)
+	if err != nil {
+		return nil, err
+	}
+	before, err := r.machine.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	again, err := r.give(event)
+	if err != nil {
+		return nil, err
+	}
+	after, err := r.machine.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	if kind, _ := split(again); !slices.Contains([]string{"ignored", "misuse"}, kind) || !bytes.Equal(before, after) {
+		return nil, fmt.Errorf("an answer given twice led to %v", again)
+	}
+	return outcome, nil
+}
