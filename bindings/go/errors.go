@@ -166,7 +166,7 @@ type PanicError struct {
 }
 
 // Error says that there was a panic.
-func (e *PanicError) Error() string { return "mcpoauth: a callback of the configuration panicked" }
+func (e *PanicError) Error() string { return "mcpoauth: a panic ended the flow" }
 
 // Format keeps the value out of every form.
 func (e *PanicError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }

@@ -24,7 +24,8 @@ var discardLog = log.New(io.Discard, "", 0)
 // proxies (behind one nobody could tell which address is reached) or content encodings. No connection is used twice, so that
 // nothing is ever sent a second time.
 type network struct {
-	transports [3]http.RoundTripper
+	// transports are one for each reach.
+	transports map[machine.Reach]http.RoundTripper
 }
 
 // answer of a server, whole.
@@ -44,11 +45,11 @@ const (
 var errBlocked = errors.New("mcpoauth: the address is out of reach for this request")
 
 func newNetwork() *network {
-	n := &network{}
-	for reach := range n.transports {
-		n.transports[reach] = transportWithin(machine.Reach(reach))
+	transports := make(map[machine.Reach]http.RoundTripper, 3)
+	for _, reach := range []machine.Reach{machine.Public, machine.Private, machine.Loopback} {
+		transports[reach] = transportWithin(reach)
 	}
-	return n
+	return &network{transports}
 }
 
 func transportWithin(reach machine.Reach) *http.Transport {
