@@ -35,7 +35,7 @@ test-wasm:
 	tools/wasm-build
 
 .PHONY: transcripts
-transcripts: ## Replay the transcripts: HOST=rust or c
+transcripts: ## Replay the transcripts: HOST=rust, c or go
 	tests/transcripts/replay $(HOST)
 
 .PHONY: requirements
@@ -49,6 +49,26 @@ conformance: ## Run the official suite: HOST=rust SPEC=2026-07-28, 2025-11-25 or
 .PHONY: $(SPECS:%=conformance-%)
 $(SPECS:%=conformance-%): conformance-%:
 	tools/with python3 npm -- tests/conformance/run --host $(HOST) --spec $*
+
+WITH_GO := tools/with go=golang pkg-config -- bindings/go/with-library
+
+.PHONY: go
+go: check-go test-go ## Build the Go package and the library in it, check and test it
+
+.PHONY: test-go
+test: test-go
+test-go: $(SPECS:%=conformance-go-%)
+	$(WITH_GO) go test -count=1 -race ./...
+	tests/transcripts/replay go
+
+.PHONY: $(SPECS:%=conformance-go-%)
+$(SPECS:%=conformance-go-%): conformance-go-%:
+	tools/with go=golang pkg-config python3 npm -- tests/conformance/run --host go --spec $*
+
+.PHONY: check-go
+check: check-go
+check-go:
+	$(WITH_GO) ./check
 
 .PHONY: bench
 bench: ## Measure what the core costs, beside the bare primitives and beside rmcp
