@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::scope::ScopeSet;
 use crate::secret::{self, Secret};
 use crate::time::Timestamp;
@@ -213,12 +214,12 @@ pub(crate) enum ClientOrigin {
 /// A client of one issuer. Lives only inside what is bound to that issuer (REG-10).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Client {
-    pub(crate) id: Box<str>,
+    pub(crate) id: ArcStr,
     pub(crate) auth: ClientAuth,
     pub(crate) origin: ClientOrigin,
     /// The redirect URI registered, for a dynamic registration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) redirect_uri: Option<Box<str>>,
+    pub(crate) redirect_uri: Option<ArcStr>,
     /// The scopes that a dynamic registration named, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scopes: Option<ScopeSet>,

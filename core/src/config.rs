@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::arc_str::ArcStr;
 use crate::client::{AuthMethod, AuthMethods, Client, ClientAuth, ClientOrigin, is_client_id};
 use crate::error::ConfigError;
 use crate::scope::ScopeSet;
@@ -27,7 +28,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub(crate) struct KnownClient {
     pub(crate) issuer: Issuer,
-    pub(crate) client_id: Box<str>,
+    pub(crate) client_id: ArcStr,
     pub(crate) client_secret: Option<Secret>,
     pub(crate) auth_method: Option<AuthMethod>,
     pub(crate) endpoints: Option<KnownEndpoints>,

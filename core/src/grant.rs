@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::client::{AuthKind, AuthMethods, Client, ClientAuth, ClientOrigin};
 use crate::config::Config;
 use crate::error::RecordError;
@@ -67,7 +68,7 @@ pub(crate) struct Tokens {
 /// The client that tokens were issued to, as it authenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TokenClient {
-    pub(crate) id: Box<str>,
+    pub(crate) id: ArcStr,
     pub(crate) origin: ClientOrigin,
     auth: AuthKind,
     /// Where the configuration does not hold it. A copy, since the registration may be replaced while its tokens live.
@@ -90,9 +91,9 @@ pub(crate) enum Change {
     /// Forget an issuer's tokens of this generation, and no others.
     DropTokens(Issuer, u64),
     /// Forget an issuer's client of this id, and the tokens issued to it.
-    DropClient(Issuer, Box<str>),
+    DropClient(Issuer, ArcStr),
     /// Forget an issuer's client of this id, unless tokens were issued to it.
-    DropUnprovenClient(Issuer, Box<str>),
+    DropUnprovenClient(Issuer, ArcStr),
     /// Forget all tokens.
     DropAllTokens,
 }

@@ -362,10 +362,10 @@ impl AskingClient {
     pub(super) fn provided(self, given: ProvidedClient, shared: &Shared) -> Phase {
         let methods = self.sign_in.server.auth_methods;
         let client = Client {
-            id: given.client_id,
+            id: given.client_id.into(),
             auth: ClientAuth::choose(given.client_secret, given.auth_method, methods),
             origin: ClientOrigin::Preregistered,
-            redirect_uri: Some(self.redirect_uri.as_str().into()),
+            redirect_uri: Some(self.redirect_uri.text()),
             scopes: None,
             secret_expires_at: None,
         };

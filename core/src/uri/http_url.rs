@@ -3,6 +3,7 @@
 use super::address::Reach;
 use super::fault::UrlFault;
 use super::{containment, host};
+use crate::arc_str::ArcStr;
 use crate::wire::form;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -16,7 +17,7 @@ pub const MAX_URL: usize = 8192;
 /// Equality is that of the bytes. `Debug` and `Display` leave the query out.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HttpUrl {
-    raw: Box<str>,
+    raw: ArcStr,
     host_end: u16,
     path_start: u16,
     path_end: u16,
@@ -87,6 +88,11 @@ impl HttpUrl {
     /// The exact bytes received.
     pub fn as_str(&self) -> &str {
         &self.raw
+    }
+
+    /// As [`as_str`](Self::as_str), to be kept.
+    pub(crate) fn text(&self) -> ArcStr {
+        self.raw.clone()
     }
 
     /// `https` or `http`, in lower case.

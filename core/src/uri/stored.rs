@@ -5,6 +5,8 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::wire::json::Text;
+
 use super::{HttpUrl, Issuer, Reach, RedirectUri};
 
 impl HttpUrl {
@@ -16,21 +18,21 @@ impl HttpUrl {
 
 impl<'de> Deserialize<'de> for HttpUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<str>::deserialize(deserializer)?;
+        let raw = Text::deserialize(deserializer)?.0;
         Self::parse(&raw, Reach::Loopback).map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Issuer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<str>::deserialize(deserializer)?;
+        let raw = Text::deserialize(deserializer)?.0;
         Self::parse(&raw, Reach::Loopback).map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for RedirectUri {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<str>::deserialize(deserializer)?;
+        let raw = Text::deserialize(deserializer)?.0;
         Self::parse(&raw, true).map_err(D::Error::custom)
     }
 }

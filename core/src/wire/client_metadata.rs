@@ -259,7 +259,7 @@ pub(crate) fn registered(
         id: id.into(),
         auth: ClientAuth::choose(secret, method, supported),
         origin: ClientOrigin::Dynamic,
-        redirect_uri: Some(redirect_uri.as_str().into()),
+        redirect_uri: Some(redirect_uri.text()),
         scopes: None,
         secret_expires_at,
     })

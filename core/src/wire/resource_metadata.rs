@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::config::Config;
 use crate::limits::MAX_AUTHORIZATION_SERVERS;
 use crate::scope::ScopeSet;
@@ -35,7 +36,7 @@ pub(crate) struct ResourceMetadata {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resource {
     /// Exactly as published: this is what is sent as `resource` (RFC 8707 §2).
-    pub(crate) identifier: Box<str>,
+    pub(crate) identifier: ArcStr,
     /// Where its tokens may be used.
     pub(crate) covers: HttpUrl,
 }
@@ -61,7 +62,7 @@ impl Resource {
             && url.contains(&config.server)
         {
             return Some(Self {
-                identifier: identifier.into(),
+                identifier: url.text(),
                 covers: url,
             });
         }
@@ -75,7 +76,7 @@ impl Resource {
     /// The resource that the host names together with the endpoints.
     pub(crate) fn vouched_for(url: &HttpUrl, config: &Config) -> Self {
         Self {
-            identifier: url.as_str().into(),
+            identifier: url.text(),
             covers: if url.contains(&config.server) {
                 url.clone()
             } else {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::client::AuthMethods;
 use crate::config::{Config, KnownClient, KnownEndpoints};
 use crate::uri::{HttpUrl, Issuer, Reach, UrlFault};
@@ -59,7 +60,7 @@ pub(crate) struct ServerMetadata {
     pub(crate) issuer: Issuer,
     /// The identifier that the document publishes: what `iss` is compared with (RFC 9207 §2.4). Differs from
     /// [`issuer`](Self::issuer) only by a named deviation or a root slash.
-    pub(crate) published: Box<str>,
+    pub(crate) published: ArcStr,
     pub(crate) authorization_endpoint: HttpUrl,
     pub(crate) token_endpoint: HttpUrl,
     pub(crate) registration_endpoint: Option<HttpUrl>,
@@ -168,7 +169,11 @@ impl ServerMetadata {
 
         Ok(Self {
             issuer: issuer.clone(),
-            published: published.into(),
+            published: if relaxed.root_slash || relaxed.pinned_issuer {
+                published.into()
+            } else {
+                issuer.url().text()
+            },
             authorization_endpoint,
             token_endpoint,
             registration_endpoint,
@@ -186,7 +191,7 @@ impl ServerMetadata {
     pub(crate) fn configured(client: &KnownClient, endpoints: &KnownEndpoints) -> Self {
         Self {
             issuer: client.issuer.clone(),
-            published: client.issuer.as_str().into(),
+            published: client.issuer.url().text(),
             authorization_endpoint: endpoints.authorization.clone(),
             token_endpoint: endpoints.token.clone(),
             registration_endpoint: None,
@@ -204,7 +209,7 @@ impl ServerMetadata {
         let at = |path: &str| HttpUrl::parse(&format!("{origin}{path}"), reach).ok();
         Some(Self {
             issuer: issuer.clone(),
-            published: issuer.as_str().into(),
+            published: issuer.url().text(),
             authorization_endpoint: at("/authorize")?,
             token_endpoint: at("/token")?,
             registration_endpoint: at("/register"),
