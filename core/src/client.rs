@@ -6,6 +6,7 @@ use crate::arc_str::ArcStr;
 use crate::scope::ScopeSet;
 use crate::secret::{self, Secret};
 use crate::time::Timestamp;
+use crate::wire::json::FromTexts;
 
 /// A way to authenticate the client at the token endpoint (RFC 7591 §2 `token_endpoint_auth_method`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,15 +52,7 @@ impl AuthMethods {
     /// What a list of registered names says; absent and empty are the same.
     pub(crate) fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut methods = Self::default();
-        for name in names {
-            methods.listed = true;
-            match AuthMethod::from_name(name) {
-                Some(AuthMethod::None) => methods.none = true,
-                Some(AuthMethod::ClientSecretBasic) => methods.basic = true,
-                Some(AuthMethod::ClientSecretPost) => methods.post = true,
-                None => {}
-            }
-        }
+        names.into_iter().for_each(|name| methods.take(name));
         methods
     }
 
@@ -82,6 +75,18 @@ impl AuthMethods {
             Some(AuthMethod::ClientSecretBasic)
         } else {
             None
+        }
+    }
+}
+
+impl FromTexts for AuthMethods {
+    fn take(&mut self, name: &str) {
+        self.listed = true;
+        match AuthMethod::from_name(name) {
+            Some(AuthMethod::None) => self.none = true,
+            Some(AuthMethod::ClientSecretBasic) => self.basic = true,
+            Some(AuthMethod::ClientSecretPost) => self.post = true,
+            None => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::limits::MAX_AUTHORIZATION_SERVERS;
 use crate::scope::ScopeSet;
 use crate::uri::HttpUrl;
-use crate::wire::json::{self, Loose, Text};
+use crate::wire::json::{self, FromTexts, Loose, Text, Texts};
 
 /// The registered well-known suffix (RFC 9728 §3).
 pub(crate) const WELL_KNOWN: &str = "oauth-protected-resource";
@@ -16,10 +16,29 @@ pub(crate) const WELL_KNOWN: &str = "oauth-protected-resource";
 struct Document<'a> {
     #[serde(borrow, default)]
     resource: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    authorization_servers: Option<Vec<Text<'a>>>,
+    #[serde(default)]
+    authorization_servers: Option<Texts<Servers>>,
     #[serde(borrow, default)]
     scopes_supported: Option<Vec<Text<'a>>>,
+}
+
+/// Identifiers of authorization servers, each once and within the bound.
+#[derive(Default)]
+struct Servers {
+    names: Vec<Box<str>>,
+    too_many: bool,
+}
+
+impl FromTexts for Servers {
+    fn take(&mut self, name: &str) {
+        if self.names.iter().any(|known| **known == *name) {
+            return;
+        }
+        self.too_many |= self.names.len() >= MAX_AUTHORIZATION_SERVERS;
+        if !self.too_many {
+            self.names.push(name.into());
+        }
+    }
 }
 
 /// A document whose `resource` covers the MCP server.
@@ -108,24 +127,18 @@ impl ResourceMetadata {
         let identifier = json::present(document.resource.as_ref()).ok_or(Fault::NotADocument)?;
         let resource = Resource::accept(identifier, config)
             .ok_or_else(|| Fault::OtherResource(identifier.into()))?;
-        let scopes_supported =
-            ScopeSet::collect(json::texts(document.scopes_supported.as_ref())).ok();
-        let mut authorization_servers: Vec<Box<str>> = Vec::new();
-        for name in json::texts(document.authorization_servers.as_ref()) {
-            if authorization_servers.iter().any(|known| **known == *name) {
-                continue;
-            }
-            if authorization_servers.len() >= MAX_AUTHORIZATION_SERVERS {
-                return Err(Fault::TooManyServers);
-            }
-            authorization_servers.push(name.into());
+        let scopes = document.scopes_supported.iter().flatten();
+        let scopes_supported = ScopeSet::collect(scopes.map(|scope| &*scope.0)).ok();
+        let servers = json::taken(document.authorization_servers);
+        if servers.too_many {
+            return Err(Fault::TooManyServers);
         }
-        if authorization_servers.is_empty() {
+        if servers.names.is_empty() {
             return Err(Fault::NoAuthorizationServer);
         }
         Ok(Self {
             resource,
-            authorization_servers,
+            authorization_servers: servers.names,
             scopes_supported,
         })
     }
