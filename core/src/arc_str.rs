@@ -26,6 +26,13 @@ impl<T: Into<Arc<str>>> From<T> for ArcStr {
     }
 }
 
+impl ArcStr {
+    /// The text as hosts see it.
+    pub(crate) fn into_arc(self) -> Arc<str> {
+        self.0
+    }
+}
+
 impl fmt::Debug for ArcStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)

@@ -37,7 +37,7 @@ impl BindingRedirect {
     /// Begins, after everything that can be known to be in vain is ruled out: no listener and no browser for nothing.
     pub(super) fn begin(sign_in: Box<SignIn>, shared: &mut Shared) -> Phase {
         match check(&sign_in, shared) {
-            Ok(()) => Phase::BindingRedirect(Box::new(Self { sign_in })),
+            Ok(()) => Phase::BindingRedirect(Self { sign_in }),
             Err(failure) => shared.fail(failure),
         }
     }

@@ -162,12 +162,12 @@ impl Exchanging {
         let (change, then) = if !client_refused {
             let change = Change::DropUnprovenClient(issuer, client.id);
             (change, AfterSaving::Fail(failure))
-        } else if sign_in.attempt.reregistered {
+        } else if sign_in.occasion.reregistered {
             let change = Change::DropClient(issuer, client.id);
             (change, AfterSaving::Fail(failure))
         } else {
             shared.note(Decision::ClientForgotten);
-            sign_in.attempt.reregistered = true;
+            sign_in.occasion.reregistered = true;
             let change = Change::DropClient(issuer, client.id);
             (change, AfterSaving::Register(sign_in))
         };

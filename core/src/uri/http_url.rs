@@ -172,14 +172,17 @@ impl HttpUrl {
 
     /// The URL with form pairs added; a query that is there already is kept as it is (RFC 6749
     /// §3.1).
-    pub fn with_query(&self, form: &str) -> String {
+    pub fn with_query<'p>(
+        &self,
+        pairs: impl Iterator<Item = (&'p str, &'p str)> + Clone,
+    ) -> String {
         let joint = match self.query() {
-            _ if form.is_empty() => "",
+            _ if pairs.clone().next().is_none() => "",
             None => "?",
             Some(query) if query.is_empty() || query.ends_with('&') => "",
             Some(_) => "&",
         };
-        [self.as_str(), joint, form].concat()
+        form::encode(&[self.as_str(), joint], pairs)
     }
 
     /// Where a redirect of a discovery request leads (RFC 9110 §10.2.2). The fragment, if any, is
