@@ -12,6 +12,7 @@ use crate::secret::{self, Secret, SecretBytes};
 use crate::store::{self, GRANT_FORMAT};
 use crate::time::Timestamp;
 use crate::uri::{HttpUrl, Issuer};
+use crate::wire::json::Text;
 use crate::wire::resource_metadata::Resource;
 
 /// Client credentials and tokens, each under the issuer that they belong to.
@@ -100,16 +101,18 @@ pub(crate) enum Change {
 
 /// The record's body.
 #[derive(Deserialize)]
-pub(crate) struct Body {
-    pub(crate) server_url: Box<str>,
-    pub(crate) account: Box<str>,
+pub(crate) struct Body<'a> {
+    #[serde(borrow)]
+    pub(crate) server_url: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) account: Text<'a>,
     #[serde(default)]
     signed_out: u64,
     pub(crate) entries: Vec<Entry>,
 }
 
 /// Reads a stored record, whosoever's it is.
-pub(crate) fn open(record: &[u8]) -> Result<Body, RecordError> {
+pub(crate) fn open(record: &[u8]) -> Result<Body<'_>, RecordError> {
     store::open(GRANT_FORMAT, record).map(|(_, body)| body)
 }
 
@@ -129,14 +132,14 @@ impl Grant {
         config: &Config,
         account: &str,
     ) -> Result<Self, RecordError> {
-        let (generation, body): (u64, Body) = store::open(GRANT_FORMAT, record)?;
+        let (generation, body): (u64, Body<'_>) = store::open(GRANT_FORMAT, record)?;
         let grant = Self {
             generation,
             signed_out: body.signed_out,
             entries: body.entries,
         };
-        if *body.server_url != *config.server_url() || *body.account != *account || generation == 0
-        {
+        let ours = body.server_url.0 == config.server_url() && body.account.0 == account;
+        if !ours || generation == 0 {
             return Err(RecordError::Foreign);
         }
         grant.check(config)?;

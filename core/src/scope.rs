@@ -60,6 +60,9 @@ impl ScopeSet {
     /// What this set holds and `other` does not.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
+        if other.is_empty() {
+            return self.clone();
+        }
         // A part of a set within bounds is within bounds.
         Self::collect(self.iter().filter(|token| !other.contains(token))).unwrap_or_default()
     }

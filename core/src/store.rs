@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -175,9 +175,9 @@ pub(crate) fn seal(format: &str, generation: u64, body: &impl Serialize) -> Secr
 }
 
 /// Unwraps a body of the given format, and its generation.
-pub(crate) fn open<B: DeserializeOwned>(
+pub(crate) fn open<'a, B: Deserialize<'a>>(
     format: &str,
-    record: &[u8],
+    record: &'a [u8],
 ) -> Result<(u64, B), RecordError> {
     // Read once; only a record that cannot be read like this is asked for its version alone.
     let whole: Option<Envelope<Text<'_>, B>> = json::object(record);

@@ -1,6 +1,6 @@
 //! May this URL be requested or opened?
 
-use super::address::Reach;
+use super::address::{AddressClass, Reach};
 use super::fault::UrlFault;
 use super::{containment, host};
 use crate::arc_str::ArcStr;
@@ -23,7 +23,7 @@ pub struct HttpUrl {
     path_end: u16,
     port: u16,
     https: bool,
-    loopback: bool,
+    leads_to: AddressClass,
 }
 
 impl HttpUrl {
@@ -48,13 +48,13 @@ impl HttpUrl {
         }
         check_characters(rest)?;
         let rest = rest.strip_prefix("//").ok_or(UrlFault::NotAbsolute)?;
-        let tail_at = rest.find(['/', '?']).unwrap_or(rest.len());
+        let tail_at = position(rest, |byte| matches!(byte, b'/' | b'?'));
         let (authority, tail) = rest.split_at_checked(tail_at).ok_or(UrlFault::Host)?;
-        if authority.contains('@') {
+        if authority.as_bytes().contains(&b'@') {
             return Err(UrlFault::UserInfo);
         }
         // RFC 3986 §3.2.2: brackets are for an IPv6 address alone.
-        if tail.contains(['[', ']']) {
+        if position(tail, |byte| matches!(byte, b'[' | b']')) < tail.len() {
             return Err(UrlFault::Character);
         }
         let (host, port) = split_port(authority)?;
@@ -66,11 +66,12 @@ impl HttpUrl {
             None if https => 443,
             None => 80,
         };
-        let loopback = host::check(host, reach)?;
-        if !https && !loopback {
+        let leads_to = host::check(host, reach)?;
+        if !https && leads_to != AddressClass::Loopback {
             return Err(UrlFault::Insecure);
         }
-        let query_len = tail.find('?').map_or(0, |at| tail.len().saturating_sub(at));
+        let path_len = position(tail, |byte| byte == b'?');
+        let query_len = tail.len().saturating_sub(path_len);
         let before = |length: usize| {
             u16::try_from(raw.len().saturating_sub(length)).map_err(|_| UrlFault::TooLong)
         };
@@ -80,7 +81,7 @@ impl HttpUrl {
             path_end: before(query_len)?,
             port,
             https,
-            loopback,
+            leads_to,
             raw: raw.into(),
         })
     }
@@ -128,7 +129,12 @@ impl HttpUrl {
 
     /// Whether the host is a loopback address or a name for one.
     pub fn is_loopback(&self) -> bool {
-        self.loopback
+        self.leads_to == AddressClass::Loopback
+    }
+
+    /// Whether a request of this reach may go here, as [`parse`](Self::parse) would say at that reach.
+    pub(crate) fn may_be_reached(&self, reach: Reach) -> bool {
+        reach.allows(self.leads_to)
     }
 
     /// The origin, normalised: scheme and host in lower case, no default port, no slash at the end
@@ -268,30 +274,50 @@ pub(super) fn split_scheme(raw: &str) -> Result<(&str, &str), UrlFault> {
 
 /// RFC 3986 §2, less quotes, the fragment and what a shell would run.
 pub(super) fn check_characters(text: &str) -> Result<(), UrlFault> {
-    let mut bytes = text.bytes();
-    let mut previous = 0;
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => {}
-            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'[' | b']' | b'@' => {}
-            b'(' if previous == b'$' => return Err(UrlFault::Character),
-            b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => {}
-            b'%' => {
-                form::escaped(bytes.next(), bytes.next()).ok_or(UrlFault::PercentEscape)?;
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = skip_plain(rest).split_first() {
+        rest = match (byte, after) {
+            (b'$', [b'(', ..]) => return Err(UrlFault::Character),
+            (b'$', _) => after,
+            (b'%', [high, low, after @ ..]) if form::escaped(Some(*high), Some(*low)).is_some() => {
+                after
             }
-            b'#' => return Err(UrlFault::Fragment),
+            (b'%', _) => return Err(UrlFault::PercentEscape),
+            (b'#', _) => return Err(UrlFault::Fragment),
             _ => return Err(UrlFault::Character),
-        }
-        previous = byte;
+        };
     }
     Ok(())
+}
+
+/// All from the first character on that is not always allowed.
+fn skip_plain(text: &[u8]) -> &[u8] {
+    let special = text.iter().position(|byte| !is_plain(*byte));
+    special.and_then(|at| text.get(at..)).unwrap_or_default()
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'[' | b']' | b'@'
+        )
+        || matches!(
+            byte,
+            b'!' | b'&' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+        )
+}
+
+/// Where the first such byte is, or the end.
+fn position(text: &str, is_wanted: impl Fn(u8) -> bool) -> usize {
+    text.bytes().position(is_wanted).unwrap_or(text.len())
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlFault> {
     let host_len = if authority.starts_with('[') {
         authority.find(']').ok_or(UrlFault::Host)?.saturating_add(1)
     } else {
-        authority.find(':').unwrap_or(authority.len())
+        position(authority, |byte| byte == b':')
     };
     let (host, port) = authority.split_at_checked(host_len).ok_or(UrlFault::Host)?;
     match port.strip_prefix(':') {

@@ -9,13 +9,6 @@ use crate::wire::json::Text;
 
 use super::{HttpUrl, Issuer, Reach, RedirectUri};
 
-impl HttpUrl {
-    /// Whether a request of this reach may go here.
-    pub(crate) fn may_be_reached(&self, reach: Reach) -> bool {
-        Self::parse(self.as_str(), reach).is_ok()
-    }
-}
-
 impl<'de> Deserialize<'de> for HttpUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Text::deserialize(deserializer)?.0;
