@@ -21,7 +21,6 @@ pub struct HttpUrl {
     host_end: u16,
     path_start: u16,
     path_end: u16,
-    port: u16,
     https: bool,
     leads_to: AddressClass,
 }
@@ -61,11 +60,9 @@ impl HttpUrl {
         if host.is_empty() {
             return Err(UrlFault::Host);
         }
-        let port = match port {
-            Some(digits) => parse_port(digits)?,
-            None if https => 443,
-            None => 80,
-        };
+        if let Some(digits) = port {
+            check_port(digits)?;
+        }
         let leads_to = host::check(host, reach)?;
         if !https && leads_to != AddressClass::Loopback {
             return Err(UrlFault::Insecure);
@@ -79,7 +76,6 @@ impl HttpUrl {
             host_end: before(rest.len().saturating_sub(host.len()))?,
             path_start: before(tail.len())?,
             path_end: before(query_len)?,
-            port,
             https,
             leads_to,
             raw: raw.into(),
@@ -109,7 +105,13 @@ impl HttpUrl {
 
     /// The port, or the default of the scheme.
     pub fn port(&self) -> u16 {
-        self.port
+        let written = self.slice(self.host_end.into(), self.path_start.into());
+        let digits = written.strip_prefix(':').and_then(|digits| digits.parse().ok());
+        digits.unwrap_or(self.default_port())
+    }
+
+    fn default_port(&self) -> u16 {
+        if self.https { 443 } else { 80 }
     }
 
     /// The path as written: empty if there is none.
@@ -149,8 +151,9 @@ impl HttpUrl {
                     .map(|letter| letter.to_ascii_lowercase()),
             ),
         }
-        if self.port != if self.https { 443 } else { 80 } {
-            origin.push_str(&format!(":{}", self.port));
+        let port = self.port();
+        if port != self.default_port() {
+            origin.push_str(&format!(":{port}"));
         }
         origin
     }
@@ -158,7 +161,7 @@ impl HttpUrl {
     /// Whether scheme, host and port are the same (RFC 6454 §5), once normalised.
     pub fn same_origin(&self, other: &HttpUrl) -> bool {
         self.https == other.https
-            && self.port == other.port
+            && self.port() == other.port()
             && host::same(self.host(), other.host())
     }
 
@@ -327,9 +330,10 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlFault> {
     }
 }
 
-fn parse_port(digits: &str) -> Result<u16, UrlFault> {
+fn check_port(digits: &str) -> Result<(), UrlFault> {
     if digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(UrlFault::Port);
     }
-    digits.parse().map_err(|_| UrlFault::Port)
+    let port: Result<u16, _> = digits.parse();
+    port.map(drop).map_err(|_| UrlFault::Port)
 }
