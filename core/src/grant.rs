@@ -1,5 +1,7 @@
 //! What is held for one account at one MCP server?
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::arc_str::ArcStr;
@@ -33,7 +35,7 @@ pub(crate) struct Entry {
     pub(crate) issuer: Issuer,
     /// A dynamic registration, or a client that the host gave when asked. Configured clients are not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) client: Option<Client>,
+    pub(crate) client: Option<Arc<Client>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     /// Boxed: a sign-in that waits has none yet.
     pub(crate) tokens: Option<Box<Tokens>>,
@@ -86,7 +88,7 @@ pub(crate) struct TokenClient {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Change {
     /// Keep a client of an issuer. Its tokens, if any, stay.
-    PutClient(Issuer, Box<Client>),
+    PutClient(Issuer, Arc<Client>),
     /// Keep tokens of an issuer, and put it first.
     PutTokens(Issuer, Box<Tokens>),
     /// Forget an issuer's tokens of this generation, and no others.
@@ -235,7 +237,7 @@ impl Grant {
         next.generation = next.generation.saturating_add(1);
         match change {
             Change::PutClient(issuer, client) => {
-                next.update(&issuer, |entry| entry.client = Some(*client));
+                next.update(&issuer, |entry| entry.client = Some(client));
             }
             Change::PutTokens(issuer, mut tokens) => {
                 tokens.generation = next.generation;

@@ -1,5 +1,7 @@
 //! How is the user sent away, and how do they come back?
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -35,7 +37,7 @@ const STATE_BYTES: usize = 24;
 pub(crate) struct Pending {
     pub(crate) sign_in: Box<SignIn>,
     pub(crate) redirect_uri: RedirectUri,
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     #[serde(serialize_with = "secret::exposed")]
     pub(crate) state: Secret,
     #[serde(serialize_with = "secret::exposed")]

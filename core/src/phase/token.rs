@@ -1,5 +1,7 @@
 //! How does a code become tokens?
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Purpose, Task};
@@ -133,7 +135,7 @@ impl Exchanging {
             let methods = self.pending.sign_in.server.auth_methods;
             if let Some(auth) = alternative(&self.pending.client, methods) {
                 shared.note(Decision::AuthenticationRetried);
-                self.pending.client.auth = auth;
+                Arc::make_mut(&mut self.pending.client).auth = auth;
                 return Phase::Exchanging(self);
             }
         }
@@ -160,15 +162,15 @@ impl Exchanging {
         // A registration that the server has forgotten is made anew, once. Some servers refuse the code then, as if it
         // were at fault: the next sign-in registers anew, unless tokens prove that the client is known.
         let (change, then) = if !client_refused {
-            let change = Change::DropUnprovenClient(issuer, client.id);
+            let change = Change::DropUnprovenClient(issuer, client.id.clone());
             (change, AfterSaving::Fail(failure))
         } else if sign_in.occasion.reregistered {
-            let change = Change::DropClient(issuer, client.id);
+            let change = Change::DropClient(issuer, client.id.clone());
             (change, AfterSaving::Fail(failure))
         } else {
             shared.note(Decision::ClientForgotten);
             sign_in.occasion.reregistered = true;
-            let change = Change::DropClient(issuer, client.id);
+            let change = Change::DropClient(issuer, client.id.clone());
             (change, AfterSaving::Register(sign_in))
         };
         SavingGrant::begin(change, then, shared)

@@ -106,7 +106,9 @@ impl HttpUrl {
     /// The port, or the default of the scheme.
     pub fn port(&self) -> u16 {
         let written = self.slice(self.host_end.into(), self.path_start.into());
-        let digits = written.strip_prefix(':').and_then(|digits| digits.parse().ok());
+        let digits = written
+            .strip_prefix(':')
+            .and_then(|digits| digits.parse().ok());
         digits.unwrap_or(self.default_port())
     }
 
