@@ -254,8 +254,7 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
     }
     let now = shared.now();
     Tokens {
-        // The scheme is spelt like this whatever token_type says: some servers compare it so.
-        authorization: Secret::new(format!("Bearer {}", issued.access_token.expose())),
+        authorization: issued.authorization,
         refresh_token,
         generation: 0,
         issued_at: now,

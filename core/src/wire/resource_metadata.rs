@@ -77,7 +77,13 @@ impl Resource {
     /// Accepts a `resource` value of the same origin whose path is a segment prefix of the server URL's, or exactly the
     /// value that the configuration allows.
     pub(crate) fn accept(identifier: &str, config: &Config) -> Option<Self> {
-        if let Ok(url) = HttpUrl::parse(identifier, config.reach)
+        // The usual one is the server URL itself, which was parsed and is held already.
+        let url = if identifier == config.server.as_str() {
+            Ok(config.server.clone())
+        } else {
+            HttpUrl::parse(identifier, config.reach)
+        };
+        if let Ok(url) = url
             && url.contains(&config.server)
         {
             return Some(Self {
