@@ -74,7 +74,7 @@ impl ScopeSet {
 
     /// Whether every token of `other` is in the set.
     pub fn contains_all(&self, other: &Self) -> bool {
-        other.iter().all(|token| self.contains(token))
+        self == other || other.iter().all(|token| self.contains(token))
     }
 
     /// The tokens, in order.

@@ -256,7 +256,7 @@ impl Registering {
             settings
                 .initial_access_token
                 .as_ref()
-                .map(|token| Secret::new(format!("Bearer {}", token.expose()))),
+                .map(|token| Secret::new(["Bearer ", token.expose()].concat())),
         )
     }
 
