@@ -208,6 +208,15 @@ impl Config {
         })
     }
 
+    /// Whether a client of this id is configured for this issuer: registered beforehand with it, or described by the
+    /// document.
+    pub(crate) fn names_client(&self, id: &str, issuer: &Issuer) -> bool {
+        let preregistered = self.preregistered.as_ref();
+        let document = self.settings.client_document.as_ref();
+        preregistered.is_some_and(|known| known.issuer == *issuer && *known.client_id == *id)
+            || document.is_some_and(|document| document.url == id)
+    }
+
     /// Whether a redirect URI is of a kind that may be used: a stored one was allowed by earlier settings.
     pub(crate) fn allows_redirect(&self, redirect: &RedirectUri) -> bool {
         self.settings.private_scheme_redirect || redirect.kind() != RedirectKind::PrivateUse

@@ -304,7 +304,7 @@ impl TokenClient {
             | ClientAuth::BasicUnencoded(secret)
             | ClientAuth::Post(secret) => Some(secret.clone()),
         };
-        let known = configured(&client.id, issuer, config).is_some();
+        let known = config.names_client(&client.id, issuer);
         Self {
             id: client.id.clone(),
             origin: client.origin,
@@ -315,26 +315,34 @@ impl TokenClient {
 
     /// The client itself. `None`: it was configured, and is not any more.
     pub(crate) fn of(&self, issuer: &Issuer, config: &Config) -> Option<Client> {
-        let client = match (configured(&self.id, issuer, config), &self.secret) {
-            (Some(known), _) => known,
-            (None, None)
-                if self.auth != AuthKind::None || self.origin == ClientOrigin::Document =>
-            {
-                return None;
-            }
-            (None, secret) => Client {
-                id: self.id.clone(),
-                auth: secret.clone().map_or(ClientAuth::None, ClientAuth::Basic),
-                origin: self.origin,
-                redirect_uri: None,
-                scopes: None,
-                secret_expires_at: None,
-            },
+        let stored = || Client {
+            id: self.id.clone(),
+            auth: self
+                .secret
+                .clone()
+                .map_or(ClientAuth::None, ClientAuth::Basic),
+            origin: self.origin,
+            redirect_uri: None,
+            scopes: None,
+            secret_expires_at: None,
         };
+        let client =
+            configured(&self.id, issuer, config).or_else(|| self.is_complete().then(stored))?;
         Some(Client {
             auth: client.auth.presented_as(self.auth),
             ..client
         })
+    }
+
+    /// Whether there is a client [of](Self::of) it, at no cost: requests ask.
+    pub(crate) fn is_known(&self, issuer: &Issuer, config: &Config) -> bool {
+        self.is_complete() || config.names_client(&self.id, issuer)
+    }
+
+    /// Whether the configuration has nothing to add.
+    fn is_complete(&self) -> bool {
+        let public = self.auth == AuthKind::None && self.origin != ClientOrigin::Document;
+        public || self.secret.is_some()
     }
 }
 
@@ -371,5 +379,49 @@ impl Tokens {
         self.refresh_token.as_ref()?;
         self.expires_at
             .map(|at| at.before(self.within_life(at, skew_ms)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Preregistered, Settings};
+    use crate::uri::Reach;
+
+    // REG-12
+    #[test]
+    fn a_client_is_known_where_there_is_one_of_its_issuer() {
+        let issuer = Issuer::parse("https://as.example.com", Reach::Public).unwrap();
+        let other = Issuer::parse("https://other.example.com", Reach::Public).unwrap();
+        let settings = Settings {
+            server_url: "https://mcp.example.com/mcp".into(),
+            preregistered: Some(Preregistered {
+                issuer: issuer.as_str().into(),
+                client_id: "configured".into(),
+                client_secret: Some(Secret::new("s3cret")),
+                auth_method: None,
+                endpoints: None,
+            }),
+            ..Settings::default()
+        };
+        let config = Config::new(settings).unwrap();
+        for (id, auth, secret, at_issuer, at_other) in [
+            ("configured", AuthKind::Basic, None, true, false),
+            ("configured", AuthKind::None, None, true, true),
+            ("registered", AuthKind::Basic, None, false, false),
+            ("registered", AuthKind::Post, Some("s3cret"), true, true),
+            ("registered", AuthKind::None, None, true, true),
+        ] {
+            let client = TokenClient {
+                id: id.into(),
+                origin: ClientOrigin::Dynamic,
+                auth,
+                secret: secret.map(Secret::new),
+            };
+            for (issuer, known) in [(&issuer, at_issuer), (&other, at_other)] {
+                assert_eq!(client.is_known(issuer, &config), known, "{id} {auth:?}");
+                assert_eq!(client.of(issuer, &config).is_some(), known, "{id} {auth:?}");
+            }
+        }
     }
 }
