@@ -206,7 +206,7 @@ pub struct OpenUrl {
     /// The value that the callback will carry as `state`, to route it to this machine. A secret of this sign-in.
     pub state: Secret,
     /// The redirect URI at which the callback will arrive.
-    pub redirect_uri: Box<str>,
+    pub redirect_uri: Arc<str>,
     /// The authorization server whose page the user will see.
     pub issuer: Issuer,
     /// All scopes asked for.

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::scope::ScopeSet;
 use crate::secret::{self, Secret};
 use crate::time::Timestamp;
+use crate::wire::json::FromTexts;
 
 /// A way to authenticate the client at the token endpoint (RFC 7591 §2 `token_endpoint_auth_method`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,15 +52,7 @@ impl AuthMethods {
     /// What a list of registered names says; absent and empty are the same.
     pub(crate) fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut methods = Self::default();
-        for name in names {
-            methods.listed = true;
-            match AuthMethod::from_name(name) {
-                Some(AuthMethod::None) => methods.none = true,
-                Some(AuthMethod::ClientSecretBasic) => methods.basic = true,
-                Some(AuthMethod::ClientSecretPost) => methods.post = true,
-                None => {}
-            }
-        }
+        names.into_iter().for_each(|name| methods.take(name));
         methods
     }
 
@@ -81,6 +75,18 @@ impl AuthMethods {
             Some(AuthMethod::ClientSecretBasic)
         } else {
             None
+        }
+    }
+}
+
+impl FromTexts for AuthMethods {
+    fn take(&mut self, name: &str) {
+        self.listed = true;
+        match AuthMethod::from_name(name) {
+            Some(AuthMethod::None) => self.none = true,
+            Some(AuthMethod::ClientSecretBasic) => self.basic = true,
+            Some(AuthMethod::ClientSecretPost) => self.post = true,
+            None => {}
         }
     }
 }
@@ -213,12 +219,12 @@ pub(crate) enum ClientOrigin {
 /// A client of one issuer. Lives only inside what is bound to that issuer (REG-10).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Client {
-    pub(crate) id: Box<str>,
+    pub(crate) id: ArcStr,
     pub(crate) auth: ClientAuth,
     pub(crate) origin: ClientOrigin,
     /// The redirect URI registered, for a dynamic registration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) redirect_uri: Option<Box<str>>,
+    pub(crate) redirect_uri: Option<ArcStr>,
     /// The scopes that a dynamic registration named, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scopes: Option<ScopeSet>,

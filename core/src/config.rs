@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::arc_str::ArcStr;
 use crate::client::{AuthMethod, AuthMethods, Client, ClientAuth, ClientOrigin, is_client_id};
 use crate::error::ConfigError;
 use crate::scope::ScopeSet;
@@ -27,7 +28,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub(crate) struct KnownClient {
     pub(crate) issuer: Issuer,
-    pub(crate) client_id: Box<str>,
+    pub(crate) client_id: ArcStr,
     pub(crate) client_secret: Option<Secret>,
     pub(crate) auth_method: Option<AuthMethod>,
     pub(crate) endpoints: Option<KnownEndpoints>,
@@ -205,6 +206,15 @@ impl Config {
             scopes: None,
             secret_expires_at: None,
         })
+    }
+
+    /// Whether a client of this id is configured for this issuer: registered beforehand with it, or described by the
+    /// document.
+    pub(crate) fn names_client(&self, id: &str, issuer: &Issuer) -> bool {
+        let preregistered = self.preregistered.as_ref();
+        let document = self.settings.client_document.as_ref();
+        preregistered.is_some_and(|known| known.issuer == *issuer && *known.client_id == *id)
+            || document.is_some_and(|document| document.url == id)
     }
 
     /// Whether a redirect URI is of a kind that may be used: a stored one was allowed by earlier settings.

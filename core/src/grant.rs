@@ -1,7 +1,10 @@
 //! What is held for one account at one MCP server?
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::client::{AuthKind, AuthMethods, Client, ClientAuth, ClientOrigin};
 use crate::config::Config;
 use crate::error::RecordError;
@@ -11,6 +14,7 @@ use crate::secret::{self, Secret, SecretBytes};
 use crate::store::{self, GRANT_FORMAT};
 use crate::time::Timestamp;
 use crate::uri::{HttpUrl, Issuer};
+use crate::wire::json::Text;
 use crate::wire::resource_metadata::Resource;
 
 /// Client credentials and tokens, each under the issuer that they belong to.
@@ -31,7 +35,7 @@ pub(crate) struct Entry {
     pub(crate) issuer: Issuer,
     /// A dynamic registration, or a client that the host gave when asked. Configured clients are not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) client: Option<Client>,
+    pub(crate) client: Option<Arc<Client>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     /// Boxed: a sign-in that waits has none yet.
     pub(crate) tokens: Option<Box<Tokens>>,
@@ -67,7 +71,7 @@ pub(crate) struct Tokens {
 /// The client that tokens were issued to, as it authenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TokenClient {
-    pub(crate) id: Box<str>,
+    pub(crate) id: ArcStr,
     pub(crate) origin: ClientOrigin,
     auth: AuthKind,
     /// Where the configuration does not hold it. A copy, since the registration may be replaced while its tokens live.
@@ -84,31 +88,33 @@ pub(crate) struct TokenClient {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Change {
     /// Keep a client of an issuer. Its tokens, if any, stay.
-    PutClient(Issuer, Box<Client>),
+    PutClient(Issuer, Arc<Client>),
     /// Keep tokens of an issuer, and put it first.
     PutTokens(Issuer, Box<Tokens>),
     /// Forget an issuer's tokens of this generation, and no others.
     DropTokens(Issuer, u64),
     /// Forget an issuer's client of this id, and the tokens issued to it.
-    DropClient(Issuer, Box<str>),
+    DropClient(Issuer, ArcStr),
     /// Forget an issuer's client of this id, unless tokens were issued to it.
-    DropUnprovenClient(Issuer, Box<str>),
+    DropUnprovenClient(Issuer, ArcStr),
     /// Forget all tokens.
     DropAllTokens,
 }
 
 /// The record's body.
 #[derive(Deserialize)]
-pub(crate) struct Body {
-    pub(crate) server_url: Box<str>,
-    pub(crate) account: Box<str>,
+pub(crate) struct Body<'a> {
+    #[serde(borrow)]
+    pub(crate) server_url: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) account: Text<'a>,
     #[serde(default)]
     signed_out: u64,
     pub(crate) entries: Vec<Entry>,
 }
 
 /// Reads a stored record, whosoever's it is.
-pub(crate) fn open(record: &[u8]) -> Result<Body, RecordError> {
+pub(crate) fn open(record: &[u8]) -> Result<Body<'_>, RecordError> {
     store::open(GRANT_FORMAT, record).map(|(_, body)| body)
 }
 
@@ -128,14 +134,14 @@ impl Grant {
         config: &Config,
         account: &str,
     ) -> Result<Self, RecordError> {
-        let (generation, body): (u64, Body) = store::open(GRANT_FORMAT, record)?;
+        let (generation, body): (u64, Body<'_>) = store::open(GRANT_FORMAT, record)?;
         let grant = Self {
             generation,
             signed_out: body.signed_out,
             entries: body.entries,
         };
-        if *body.server_url != *config.server_url() || *body.account != *account || generation == 0
-        {
+        let ours = body.server_url.0 == config.server_url() && body.account.0 == account;
+        if !ours || generation == 0 {
             return Err(RecordError::Foreign);
         }
         grant.check(config)?;
@@ -231,7 +237,7 @@ impl Grant {
         next.generation = next.generation.saturating_add(1);
         match change {
             Change::PutClient(issuer, client) => {
-                next.update(&issuer, |entry| entry.client = Some(*client));
+                next.update(&issuer, |entry| entry.client = Some(client));
             }
             Change::PutTokens(issuer, mut tokens) => {
                 tokens.generation = next.generation;
@@ -298,7 +304,7 @@ impl TokenClient {
             | ClientAuth::BasicUnencoded(secret)
             | ClientAuth::Post(secret) => Some(secret.clone()),
         };
-        let known = configured(&client.id, issuer, config).is_some();
+        let known = config.names_client(&client.id, issuer);
         Self {
             id: client.id.clone(),
             origin: client.origin,
@@ -309,26 +315,34 @@ impl TokenClient {
 
     /// The client itself. `None`: it was configured, and is not any more.
     pub(crate) fn of(&self, issuer: &Issuer, config: &Config) -> Option<Client> {
-        let client = match (configured(&self.id, issuer, config), &self.secret) {
-            (Some(known), _) => known,
-            (None, None)
-                if self.auth != AuthKind::None || self.origin == ClientOrigin::Document =>
-            {
-                return None;
-            }
-            (None, secret) => Client {
-                id: self.id.clone(),
-                auth: secret.clone().map_or(ClientAuth::None, ClientAuth::Basic),
-                origin: self.origin,
-                redirect_uri: None,
-                scopes: None,
-                secret_expires_at: None,
-            },
+        let stored = || Client {
+            id: self.id.clone(),
+            auth: self
+                .secret
+                .clone()
+                .map_or(ClientAuth::None, ClientAuth::Basic),
+            origin: self.origin,
+            redirect_uri: None,
+            scopes: None,
+            secret_expires_at: None,
         };
+        let client =
+            configured(&self.id, issuer, config).or_else(|| self.is_complete().then(stored))?;
         Some(Client {
             auth: client.auth.presented_as(self.auth),
             ..client
         })
+    }
+
+    /// Whether there is a client [of](Self::of) it, at no cost: requests ask.
+    pub(crate) fn is_known(&self, issuer: &Issuer, config: &Config) -> bool {
+        self.is_complete() || config.names_client(&self.id, issuer)
+    }
+
+    /// Whether the configuration has nothing to add.
+    fn is_complete(&self) -> bool {
+        let public = self.auth == AuthKind::None && self.origin != ClientOrigin::Document;
+        public || self.secret.is_some()
     }
 }
 
@@ -365,5 +379,49 @@ impl Tokens {
         self.refresh_token.as_ref()?;
         self.expires_at
             .map(|at| at.before(self.within_life(at, skew_ms)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Preregistered, Settings};
+    use crate::uri::Reach;
+
+    // REG-12
+    #[test]
+    fn a_client_is_known_where_there_is_one_of_its_issuer() {
+        let issuer = Issuer::parse("https://as.example.com", Reach::Public).unwrap();
+        let other = Issuer::parse("https://other.example.com", Reach::Public).unwrap();
+        let settings = Settings {
+            server_url: "https://mcp.example.com/mcp".into(),
+            preregistered: Some(Preregistered {
+                issuer: issuer.as_str().into(),
+                client_id: "configured".into(),
+                client_secret: Some(Secret::new("s3cret")),
+                auth_method: None,
+                endpoints: None,
+            }),
+            ..Settings::default()
+        };
+        let config = Config::new(settings).unwrap();
+        for (id, auth, secret, at_issuer, at_other) in [
+            ("configured", AuthKind::Basic, None, true, false),
+            ("configured", AuthKind::None, None, true, true),
+            ("registered", AuthKind::Basic, None, false, false),
+            ("registered", AuthKind::Post, Some("s3cret"), true, true),
+            ("registered", AuthKind::None, None, true, true),
+        ] {
+            let client = TokenClient {
+                id: id.into(),
+                origin: ClientOrigin::Dynamic,
+                auth,
+                secret: secret.map(Secret::new),
+            };
+            for (issuer, known) in [(&issuer, at_issuer), (&other, at_other)] {
+                assert_eq!(client.is_known(issuer, &config), known, "{id} {auth:?}");
+                assert_eq!(client.of(issuer, &config).is_some(), known, "{id} {auth:?}");
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::wire::challenge::{BEARER, BearerChallenge, Challenges};
 /// An event, read.
 pub(crate) enum Input<'a> {
     /// Connect, a challenge, or Refresh: somebody needs a token.
-    Trigger(Box<Trigger>),
+    Trigger(Trigger),
     Answer(HttpAnswer<'a>),
     RedirectBound(RedirectUri),
     Callback(CallbackText<'a>),
@@ -65,7 +65,7 @@ impl Event<'_> {
 
 /// Reads an event. `None`: an answer of the MCP server that authorization has nothing to do with.
 pub(crate) fn read<'a>(event: Event<'a>, config: &Config) -> Result<Option<Input<'a>>, Misuse> {
-    let need = |need, generation| Some(Input::Trigger(Box::new(Trigger { need, generation })));
+    let need = |need, generation| Some(Input::Trigger(Trigger { need, generation }));
     Ok(match event {
         Event::Connect => need(Need::Connect, None),
         Event::Refresh => need(Need::Refresh, None),
@@ -113,17 +113,19 @@ fn read_challenge(challenge: &Challenge<'_>) -> Option<Need> {
     };
     let malformed = challenges.repeated_parameter() || challenges.unreadable();
     let bearer = BearerChallenge::read(&challenges, BEARER).unwrap_or_default();
-    let insufficient = bearer
-        .error
-        .is_some_and(|error| error.as_str() == "insufficient_scope");
-    let hint = Hint {
-        metadata_url: bearer.resource_metadata,
-        scope: bearer.scope,
+    let insufficient = || {
+        bearer
+            .error()
+            .is_some_and(|error| error.as_str() == "insufficient_scope")
+    };
+    let hint = || Hint {
+        metadata_url: bearer.resource_metadata.map(Into::into),
+        scope: bearer.scope.map(Into::into),
         malformed,
     };
     match challenge.status {
-        401 => Some(Need::Token(hint)),
-        _ if insufficient => Some(Need::Scopes(hint)),
+        401 => Some(Need::Token(hint())),
+        _ if insufficient() => Some(Need::Scopes(hint())),
         _ => None,
     }
 }

@@ -52,6 +52,7 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+mod arc_str;
 pub mod client;
 pub mod config;
 pub mod entropy;

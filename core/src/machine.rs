@@ -272,7 +272,7 @@ impl Machine {
         match input {
             Input::Trigger(trigger) if !resting => {
                 if let Phase::Loading(phase) = &mut self.phase {
-                    phase.join(trigger);
+                    phase.join(Box::new(trigger));
                 }
                 Outcome::Joined
             }

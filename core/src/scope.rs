@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::limits::{MAX_SCOPE_BYTES, MAX_SCOPES};
 
 /// A set of scope tokens in the order in which they were first named, each once.
@@ -11,7 +12,7 @@ use crate::limits::{MAX_SCOPE_BYTES, MAX_SCOPES};
 /// Held as the one space-separated string that goes on the wire (RFC 6749 §3.3).
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ScopeSet(Box<str>);
+pub struct ScopeSet(ArcStr);
 
 /// More scopes than [`MAX_SCOPES`] or more bytes than [`MAX_SCOPE_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +60,9 @@ impl ScopeSet {
     /// What this set holds and `other` does not.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
+        if other.is_empty() {
+            return self.clone();
+        }
         // A part of a set within bounds is within bounds.
         Self::collect(self.iter().filter(|token| !other.contains(token))).unwrap_or_default()
     }
@@ -70,7 +74,7 @@ impl ScopeSet {
 
     /// Whether every token of `other` is in the set.
     pub fn contains_all(&self, other: &Self) -> bool {
-        other.iter().all(|token| self.contains(token))
+        self == other || other.iter().all(|token| self.contains(token))
     }
 
     /// The tokens, in order.

@@ -120,8 +120,7 @@ impl Shared {
             return false;
         };
         entry.tokens.as_ref().is_some_and(|tokens| {
-            tokens.refresh_token.is_some()
-                && tokens.client.of(&entry.issuer, &self.config).is_some()
+            tokens.refresh_token.is_some() && tokens.client.is_known(&entry.issuer, &self.config)
         })
     }
 

@@ -13,11 +13,12 @@ use crate::secret::SecretBytes;
 use crate::shared::{Memory, Shared};
 use crate::store::{self, FLOW_FORMAT, StoreKey};
 use crate::trace::Trace;
+use crate::wire::json::Text;
 
 /// The generation of every snapshot and flow record: each is written once.
 pub(crate) const GENERATION: u64 = 1;
 
-/// What is written; `S` and the others are borrowed on the way out and owned on the way in.
+/// What is written; `S` is always borrowed, the others on the way out only.
 #[derive(Serialize, Deserialize)]
 struct Body<S, M, G, P> {
     server_url: S,
@@ -92,9 +93,9 @@ pub(crate) fn read(
     config: Arc<Config>,
     account: &str,
 ) -> Result<Resumed, RecordError> {
-    type Owned = Body<Box<str>, Memory, Grant, Phase>;
-    let (_, body): (u64, Owned) = store::open(FLOW_FORMAT, bytes)?;
-    let ours = *body.server_url == *config.server_url() && *body.account == *account;
+    type Read<'a> = Body<Text<'a>, Memory, Grant, Phase>;
+    let (_, body): (u64, Read<'_>) = store::open(FLOW_FORMAT, bytes)?;
+    let ours = body.server_url.0 == config.server_url() && body.account.0 == account;
     if !ours || body.last_id == 0 {
         return Err(RecordError::Foreign);
     }

@@ -1,11 +1,10 @@
 //! What is kept between runs, under which name, and in which form?
 
 use std::fmt;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -68,14 +67,28 @@ pub enum Slot {
     Grant,
 }
 
-/// Bytes of the longest name: the folder, and a SHA-256 digest in base64url.
-const MAX_NAME: usize = "grant/".len() + 43;
+impl Slot {
+    /// What the names of its records begin with.
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Flow => "flow/",
+            Self::Grant => "grant/",
+        }
+    }
+}
+
+/// Bytes of a SHA-256 digest in base64url.
+const DIGEST: usize = 43;
+
+/// Bytes of the longest name.
+const MAX_NAME: usize = Slot::Grant.folder().len() + DIGEST;
 
 /// The name of a record: printable ASCII, without anything secret.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StoreKey {
     slot: Slot,
-    name: Arc<str>,
+    /// The folder and the digest; what is left is zero. In place, since each flow makes three.
+    name: [u8; MAX_NAME],
 }
 
 impl StoreKey {
@@ -86,12 +99,12 @@ impl StoreKey {
         hash.update((account.len() as u64).to_be_bytes());
         hash.update(account.as_bytes());
         hash.update(server_url.as_bytes());
-        Self::named(Slot::Grant, "grant/", &hash.finalize())
+        Self::named(Slot::Grant, &hash.finalize())
     }
 
     /// The key of the pending sign-in whose callback carries `state`. The state cannot be read back from it.
     pub fn flow(state: &str) -> Self {
-        Self::named(Slot::Flow, "flow/", &Sha256::digest(state.as_bytes()))
+        Self::named(Slot::Flow, &Sha256::digest(state.as_bytes()))
     }
 
     /// The key of the pending sign-in that a callback claims to belong to: the record from which
@@ -108,14 +121,15 @@ impl StoreKey {
         callback::state(query).map(|state| Self::flow(&state))
     }
 
-    fn named(slot: Slot, folder: &str, digest: &[u8]) -> Self {
-        let mut name = String::with_capacity(MAX_NAME);
-        name.push_str(folder);
-        URL_SAFE_NO_PAD.encode_string(digest, &mut name);
-        Self {
-            slot,
-            name: name.into(),
+    fn named(slot: Slot, digest: &[u8]) -> Self {
+        let mut name = [0; MAX_NAME];
+        let folder = slot.folder().as_bytes();
+        if let Some((start, rest)) = name.split_at_mut_checked(folder.len()) {
+            start.copy_from_slice(folder);
+            // Fails for want of room alone, and there is enough.
+            let _ = URL_SAFE_NO_PAD.encode_slice(digest, rest);
         }
+        Self { slot, name }
     }
 
     /// Which kind of record.
@@ -125,13 +139,15 @@ impl StoreKey {
 
     /// The name: use it whole; as a file name, replace the `/`.
     pub fn as_str(&self) -> &str {
-        &self.name
+        let length = self.slot.folder().len().saturating_add(DIGEST);
+        let name = self.name.get(..length).unwrap_or_default();
+        std::str::from_utf8(name).unwrap_or_default()
     }
 }
 
 impl fmt::Debug for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(self.as_str())
     }
 }
 
@@ -191,9 +207,9 @@ pub(crate) fn seal(format: &str, generation: u64, body: &impl Serialize) -> Secr
 }
 
 /// Unwraps a body of the given format, and its generation.
-pub(crate) fn open<B: DeserializeOwned>(
+pub(crate) fn open<'a, B: Deserialize<'a>>(
     format: &str,
-    record: &[u8],
+    record: &'a [u8],
 ) -> Result<(u64, B), RecordError> {
     // Read once; only a record that cannot be read like this is asked for its version alone.
     let whole: Option<Envelope<Text<'_>, B>> = json::object(record);

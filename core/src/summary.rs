@@ -66,8 +66,8 @@ pub fn describe_grant(record: &[u8]) -> Result<GrantSummary, RecordError> {
             }
         });
     Ok(GrantSummary {
-        server_url: body.server_url,
-        account: body.account,
+        server_url: body.server_url.0.into(),
+        account: body.account.0.into(),
         issuers: issuers.collect(),
     })
 }

@@ -211,6 +211,9 @@ decisions! {
     Failed(code: Code) "failed", "MCP authorization", "the flow has failed";
 }
 
+/// Decisions until the user is sent away, where discovery and registration go well.
+const USUAL_DECISIONS: usize = 12;
+
 /// A bounded record of decisions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace(Vec<TraceEntry>);
@@ -219,6 +222,9 @@ impl Trace {
     pub(crate) fn push(&mut self, at: Timestamp, decision: Decision) {
         if self.0.len() >= MAX_TRACE {
             self.0.remove(0);
+        }
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(USUAL_DECISIONS);
         }
         self.0.push(TraceEntry { at, decision });
     }

@@ -1,5 +1,7 @@
 //! How is the user sent away, and how do they come back?
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,6 @@ use crate::event::{CallbackText, StoreResult};
 use crate::machine::Ignored;
 use crate::phase::registration::Ready;
 use crate::phase::{Exchanging, Phase, Reason, SignIn, SigningOut, Step};
-use crate::scope::ScopeSet;
 use crate::secret::{self, Secret};
 use crate::shared::{Shared, store_failed};
 use crate::snapshot;
@@ -23,7 +24,6 @@ use crate::time::Timestamp;
 use crate::trace::Decision;
 use crate::uri::RedirectUri;
 use crate::wire::callback::{self, Expected, Fault, Reading, Response, Voucher};
-use crate::wire::form::FormWriter;
 use crate::wire::text::ServerText;
 
 /// Random bytes of a verifier (RFC 7636 §7.1).
@@ -37,7 +37,7 @@ const STATE_BYTES: usize = 24;
 pub(crate) struct Pending {
     pub(crate) sign_in: Box<SignIn>,
     pub(crate) redirect_uri: RedirectUri,
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     #[serde(serialize_with = "secret::exposed")]
     pub(crate) state: Secret,
     #[serde(serialize_with = "secret::exposed")]
@@ -57,7 +57,7 @@ pub(super) fn begin(ready: Ready, shared: &mut Shared, rng: &mut dyn Entropy) ->
     if !settings.authorize_parameters.is_empty() || !settings.token_parameters.is_empty() {
         shared.note(Decision::ParametersAdded);
     }
-    if let Some(key) = ready.sign_in.attempt.step_up {
+    if let Some(key) = ready.sign_in.occasion.step_up {
         shared.count_step_up(key);
     }
     let timeout = shared.config.settings.sign_in_timeout_ms;
@@ -128,15 +128,18 @@ impl Pending {
         let sign_in = &self.sign_in;
         let granted = shared
             .tokens()
-            .filter(|_| sign_in.attempt.reason == Reason::StepUp);
-        let covered = granted.map_or_else(ScopeSet::default, |tokens| tokens.requested.clone());
+            .filter(|_| sign_in.occasion.reason == Reason::StepUp);
+        let new_scopes = match granted {
+            Some(tokens) => sign_in.scopes.without(&tokens.requested),
+            None => sign_in.scopes.clone(),
+        };
         Task::OpenUrl(OpenUrl {
             url: self.authorization_url(shared),
             state: self.state.clone(),
-            redirect_uri: self.redirect_uri.as_str().into(),
+            redirect_uri: self.redirect_uri.text().into_arc(),
             issuer: sign_in.server.issuer.clone(),
             scopes: sign_in.scopes.clone(),
-            new_scopes: sign_in.scopes.without(&covered),
+            new_scopes,
         })
     }
 
@@ -147,20 +150,17 @@ impl Pending {
         let sign_in = &self.sign_in;
         let scopes = &sign_in.scopes;
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(self.verifier.expose().as_bytes()));
-        let mut query = Zeroizing::new(String::with_capacity(512));
-        let mut writer = FormWriter::new(&mut query);
-        writer.pair("response_type", "code");
-        writer.pair("client_id", &self.client.id);
-        writer.pair("redirect_uri", self.redirect_uri.as_str());
-        writer.pair("state", self.state.expose());
-        writer.pair("code_challenge", &challenge);
-        writer.pair("code_challenge_method", "S256");
-        if !scopes.is_empty() {
-            writer.pair("scope", scopes.as_str());
-        }
-        if !shared.config.deviations().omit_resource {
-            writer.pair("resource", &sign_in.resource.identifier);
-        }
+        let always = [
+            ("response_type", "code"),
+            ("client_id", &*self.client.id),
+            ("redirect_uri", self.redirect_uri.as_str()),
+            ("state", self.state.expose()),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let scope = (!scopes.is_empty()).then_some(("scope", scopes.as_str()));
+        let resource = (!shared.config.deviations().omit_resource)
+            .then_some(("resource", &*sign_in.resource.identifier));
         let own = |name: &str| {
             settings
                 .authorize_parameters
@@ -168,13 +168,17 @@ impl Pending {
                 .any(|(ours, _)| ours == name)
         };
         // OpenID Connect Core §11 asks for it, of OpenID requests; the host may say otherwise.
-        if scopes.contains("openid") && scopes.contains("offline_access") && !own("prompt") {
-            writer.pair("prompt", "consent");
-        }
-        for (name, value) in &settings.authorize_parameters {
-            writer.pair(name, value);
-        }
-        Secret::new(sign_in.server.authorization_endpoint.with_query(&query))
+        let prompt =
+            (scopes.contains("openid") && scopes.contains("offline_access") && !own("prompt"))
+                .then_some(("prompt", "consent"));
+        let further = settings.authorize_parameters.iter();
+        let pairs = always
+            .into_iter()
+            .chain(scope)
+            .chain(resource)
+            .chain(prompt)
+            .chain(further.map(|(name, value)| (&**name, &**value)));
+        Secret::new(sign_in.server.authorization_endpoint.with_query(pairs))
     }
 
     /// The user came back, perhaps.
@@ -221,7 +225,7 @@ impl Pending {
             Ok(Response::Error { code, text }) => {
                 let failure = authorization_error(code, text);
                 if failure.code() == Code::AccessDenied {
-                    shared.refuse_step_up(self.sign_in.attempt.step_up);
+                    shared.refuse_step_up(self.sign_in.occasion.step_up);
                 }
                 self.give_up(failure)
             }

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::shared::Shared;
 use crate::time::Timestamp;
 use crate::uri::HttpUrl;
-use crate::wire::form::{self, FormWriter};
+use crate::wire::form;
 
 const ACCEPT_JSON: Header = Header {
     name: "accept",
@@ -104,26 +104,16 @@ pub(super) fn token_request(
         ClientAuth::None | ClientAuth::Basic(_) | ClientAuth::BasicUnencoded(_) => None,
     };
     let in_body = matches!(client.auth, ClientAuth::None | ClientAuth::Post(_));
-    let pairs = || {
-        let further = further.iter().map(|(name, value)| (&**name, &**value));
-        let id = in_body.then_some(("client_id", &*client.id));
-        let secret = secret.map(|secret| ("client_secret", secret.expose()));
-        parameters
-            .iter()
-            .copied()
-            .chain(id)
-            .chain(secret)
-            .chain(further)
-    };
-    // Sized beforehand: a buffer that grows leaves copies of the secrets behind.
-    let length = pairs()
-        .map(|(name, value)| form::encoded_len(name, value).saturating_add(1))
-        .fold(0_usize, usize::saturating_add);
-    let mut body = String::with_capacity(length);
-    let mut writer = FormWriter::new(&mut body);
-    for (name, value) in pairs() {
-        writer.pair(name, value);
-    }
+    let id = in_body.then_some(("client_id", &*client.id));
+    let secret = secret.map(|secret| ("client_secret", secret.expose()));
+    let further = further.iter().map(|(name, value)| (&**name, &**value));
+    let pairs = parameters
+        .iter()
+        .copied()
+        .chain(id)
+        .chain(secret)
+        .chain(further);
+    let body = form::encode(&[], pairs);
     let authorization = match &client.auth {
         ClientAuth::Basic(secret) => {
             let id = form::encode_component(&client.id);

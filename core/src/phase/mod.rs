@@ -50,7 +50,7 @@ pub(crate) enum Phase {
     Loading(Box<Loading>),
     ResourceDiscovery(Box<ResourceDiscovery>),
     ServerDiscovery(Box<ServerDiscovery>),
-    BindingRedirect(Box<BindingRedirect>),
+    BindingRedirect(BindingRedirect),
     Registering(Box<Registering>),
     AskingClient(Box<AskingClient>),
     SavingFlow(Box<Pending>),
@@ -102,10 +102,19 @@ pub(crate) enum Reason {
     RefreshRejected,
 }
 
+/// What still matters of an [`Attempt`] once its server and scopes are known.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Occasion {
+    pub(crate) reason: Reason,
+    pub(crate) step_up: Option<u64>,
+    pub(crate) reregistered: bool,
+}
+
 /// A sign-in whose authorization server is known.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SignIn {
-    pub(crate) attempt: Attempt,
+    #[serde(rename = "attempt")]
+    pub(crate) occasion: Occasion,
     pub(crate) resource: Resource,
     /// The final set: what is registered and what is asked for.
     pub(crate) scopes: ScopeSet,
@@ -179,7 +188,7 @@ impl Phase {
             }
             (Self::AwaitingCallback(pending), Input::Cancel) => {
                 shared.note(Decision::Cancelled);
-                shared.refuse_step_up(pending.sign_in.attempt.step_up);
+                shared.refuse_step_up(pending.sign_in.occasion.step_up);
                 Step::Go(pending.give_up(Failure::new(Code::Cancelled, Stage::Authorization)))
             }
             (phase, Input::Cancel) => Step::Go(phase.cancelled(shared)),
@@ -260,15 +269,15 @@ impl Phase {
             Self::ServerDiscovery(phase) => {
                 (Stage::ServerDiscovery, phase.candidates.attempt.step_up)
             }
-            Self::BindingRedirect(phase) => (Stage::Registration, phase.sign_in.attempt.step_up),
-            Self::Registering(phase) => (Stage::Registration, phase.sign_in.attempt.step_up),
-            Self::AskingClient(phase) => (Stage::Registration, phase.sign_in.attempt.step_up),
-            Self::SavingFlow(pending) => (Stage::Authorization, pending.sign_in.attempt.step_up),
+            Self::BindingRedirect(phase) => (Stage::Registration, phase.sign_in.occasion.step_up),
+            Self::Registering(phase) => (Stage::Registration, phase.sign_in.occasion.step_up),
+            Self::AskingClient(phase) => (Stage::Registration, phase.sign_in.occasion.step_up),
+            Self::SavingFlow(pending) => (Stage::Authorization, pending.sign_in.occasion.step_up),
             Self::TakingFlow(phase) => {
-                (Stage::Authorization, phase.pending.sign_in.attempt.step_up)
+                (Stage::Authorization, phase.pending.sign_in.occasion.step_up)
             }
             Self::Exchanging(phase) => {
-                (Stage::TokenExchange, phase.pending.sign_in.attempt.step_up)
+                (Stage::TokenExchange, phase.pending.sign_in.occasion.step_up)
             }
             _ => (Stage::Store, None),
         };
@@ -334,7 +343,7 @@ impl SignIn {
     /// Only a person's no is an answer to what was asked; a host that cannot ask may be able to later.
     fn remember(&self, reason: Refusal, shared: &mut Shared) {
         if reason == Refusal::Denied {
-            shared.refuse_step_up(self.attempt.step_up);
+            shared.refuse_step_up(self.occasion.step_up);
         }
     }
 

@@ -1,5 +1,7 @@
 //! As which client does the sign-in go on?
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Purpose, Task};
@@ -24,7 +26,7 @@ use crate::wire::client_metadata::{self, Refusal, Wish};
 pub(crate) struct Ready {
     pub(crate) sign_in: Box<SignIn>,
     pub(crate) redirect_uri: RedirectUri,
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
 }
 
 /// Waiting for the redirect listener: its exact URI is what gets registered.
@@ -37,7 +39,7 @@ impl BindingRedirect {
     /// Begins, after everything that can be known to be in vain is ruled out: no listener and no browser for nothing.
     pub(super) fn begin(sign_in: Box<SignIn>, shared: &mut Shared) -> Phase {
         match check(&sign_in, shared) {
-            Ok(()) => Phase::BindingRedirect(Box::new(Self { sign_in })),
+            Ok(()) => Phase::BindingRedirect(Self { sign_in }),
             Err(failure) => shared.fail(failure),
         }
     }
@@ -85,10 +87,10 @@ impl BindingRedirect {
         let config = shared.config.clone();
         let client = if let Some(client) = config.client_for(&server.issuer, server.auth_methods) {
             shared.note(Decision::ClientPreregistered);
-            Some(client)
+            Some(Arc::new(client))
         } else if uses_document {
             shared.note(Decision::ClientFromDocument);
-            config.document_client()
+            config.document_client().map(Arc::new)
         } else {
             reusable(&sign_in, &redirect_uri, shared)
         };
@@ -186,14 +188,18 @@ fn may_register(sign_in: &SignIn, shared: &Shared) -> bool {
 }
 
 /// The client stored for this very issuer (REG-07). A stored secret never goes to an endpoint that was guessed (ASM-21).
-fn stored_client<'a>(sign_in: &SignIn, shared: &'a Shared) -> Option<&'a Client> {
+fn stored_client<'a>(sign_in: &SignIn, shared: &'a Shared) -> Option<&'a Arc<Client>> {
     let grant = shared.grant.as_ref()?;
     let client = grant.of(&sign_in.server.issuer)?.client.as_ref()?;
     (!sign_in.server.relaxed.guessed || client.auth == ClientAuth::None).then_some(client)
 }
 
 /// The stored client, if its secret is alive and its redirect URI is the one in use (REG-19, REG-22).
-fn reusable(sign_in: &SignIn, redirect_uri: &RedirectUri, shared: &mut Shared) -> Option<Client> {
+fn reusable(
+    sign_in: &SignIn,
+    redirect_uri: &RedirectUri,
+    shared: &mut Shared,
+) -> Option<Arc<Client>> {
     let client = stored_client(sign_in, shared)?.clone();
     let decision = if client.is_expired(shared.now()) {
         Decision::ClientExpired
@@ -250,7 +256,7 @@ impl Registering {
             settings
                 .initial_access_token
                 .as_ref()
-                .map(|token| Secret::new(format!("Bearer {}", token.expose()))),
+                .map(|token| Secret::new(["Bearer ", token.expose()].concat())),
         )
     }
 
@@ -335,7 +341,8 @@ impl Registering {
 
 /// Stores a client before it is used.
 fn keep(sign_in: Box<SignIn>, redirect_uri: RedirectUri, client: Client, shared: &Shared) -> Phase {
-    let change = Change::PutClient(sign_in.server.issuer.clone(), Box::new(client.clone()));
+    let client = Arc::new(client);
+    let change = Change::PutClient(sign_in.server.issuer.clone(), client.clone());
     let ready = Ready {
         sign_in,
         redirect_uri,
@@ -362,10 +369,10 @@ impl AskingClient {
     pub(super) fn provided(self, given: ProvidedClient, shared: &Shared) -> Phase {
         let methods = self.sign_in.server.auth_methods;
         let client = Client {
-            id: given.client_id,
+            id: given.client_id.into(),
             auth: ClientAuth::choose(given.client_secret, given.auth_method, methods),
             origin: ClientOrigin::Preregistered,
-            redirect_uri: Some(self.redirect_uri.as_str().into()),
+            redirect_uri: Some(self.redirect_uri.text()),
             scopes: None,
             secret_expires_at: None,
         };

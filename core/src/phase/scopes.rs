@@ -1,7 +1,7 @@
 //! Which scopes does the sign-in ask for?
 
 use crate::error::Failure;
-use crate::phase::{Attempt, BindingRedirect, Phase, Reason, SignIn, start};
+use crate::phase::{Attempt, BindingRedirect, Occasion, Phase, Reason, SignIn, start};
 use crate::scope::{ScopeSet, TooManyScopes};
 use crate::shared::Shared;
 use crate::trace::Decision;
@@ -20,7 +20,11 @@ impl SignIn {
         match select_scopes(&attempt, scopes_supported, &server, shared) {
             Ok(scopes) => BindingRedirect::begin(
                 Box::new(Self {
-                    attempt,
+                    occasion: Occasion {
+                        reason: attempt.reason,
+                        step_up: attempt.step_up,
+                        reregistered: attempt.reregistered,
+                    },
                     resource,
                     scopes,
                     server,

@@ -51,7 +51,7 @@ impl Need {
 }
 
 /// Begins a flow from rest, or says why not.
-pub(crate) fn from_rest(phase: Phase, trigger: Box<Trigger>, shared: &mut Shared) -> Step {
+pub(crate) fn from_rest(phase: Phase, trigger: Trigger, shared: &mut Shared) -> Step {
     if let Some(saving) = shared.memory.unsaved.take() {
         return Step::Go(Phase::SavingGrant(saving));
     }
@@ -59,9 +59,11 @@ pub(crate) fn from_rest(phase: Phase, trigger: Box<Trigger>, shared: &mut Shared
         if let Need::Refresh = trigger.need {
             return Step::Stay(phase, Ignored::NothingToDo);
         }
-        return Step::Go(Phase::Loading(Box::new(Loading::for_trigger(trigger))));
+        return Step::Go(Phase::Loading(Box::new(Loading::for_trigger(Box::new(
+            trigger,
+        )))));
     }
-    match decide(*trigger, shared) {
+    match decide(trigger, shared) {
         Ok(next) => Step::Go(next),
         Err(why) => Step::Stay(phase, why),
     }

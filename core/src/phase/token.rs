@@ -1,5 +1,7 @@
 //! How does a code become tokens?
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Purpose, Task};
@@ -133,7 +135,7 @@ impl Exchanging {
             let methods = self.pending.sign_in.server.auth_methods;
             if let Some(auth) = alternative(&self.pending.client, methods) {
                 shared.note(Decision::AuthenticationRetried);
-                self.pending.client.auth = auth;
+                Arc::make_mut(&mut self.pending.client).auth = auth;
                 return Phase::Exchanging(self);
             }
         }
@@ -160,15 +162,15 @@ impl Exchanging {
         // A registration that the server has forgotten is made anew, once. Some servers refuse the code then, as if it
         // were at fault: the next sign-in registers anew, unless tokens prove that the client is known.
         let (change, then) = if !client_refused {
-            let change = Change::DropUnprovenClient(issuer, client.id);
+            let change = Change::DropUnprovenClient(issuer, client.id.clone());
             (change, AfterSaving::Fail(failure))
-        } else if sign_in.attempt.reregistered {
-            let change = Change::DropClient(issuer, client.id);
+        } else if sign_in.occasion.reregistered {
+            let change = Change::DropClient(issuer, client.id.clone());
             (change, AfterSaving::Fail(failure))
         } else {
             shared.note(Decision::ClientForgotten);
-            sign_in.attempt.reregistered = true;
-            let change = Change::DropClient(issuer, client.id);
+            sign_in.occasion.reregistered = true;
+            let change = Change::DropClient(issuer, client.id.clone());
             (change, AfterSaving::Register(sign_in))
         };
         SavingGrant::begin(change, then, shared)
@@ -252,8 +254,7 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
     }
     let now = shared.now();
     Tokens {
-        // The scheme is spelt like this whatever token_type says: some servers compare it so.
-        authorization: Secret::new(format!("Bearer {}", issued.access_token.expose())),
+        authorization: issued.authorization,
         refresh_token,
         generation: 0,
         issued_at: now,

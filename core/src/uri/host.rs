@@ -9,32 +9,29 @@ use url::Host;
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
-/// Checks a host as it stands in a URL (an IPv6 address in its brackets) and says whether it is
-/// loopback.
+/// Checks a host as it stands in a URL (an IPv6 address in its brackets) and says what it leads to, as far as that can be
+/// told without resolving it: names are public, `localhost` and all below it aside.
 ///
 /// What is classified is the WHATWG reading, as HTTP stacks would connect to it. What only some
 /// stacks would read that way is refused even when the class would be allowed: another spelling of
 /// an IPv4 address (octal for one is decimal for another), percent-encoding, a trailing dot.
-pub(super) fn check(host: &str, reach: Reach) -> Result<bool, UrlFault> {
-    if is_plain_name(host) {
-        return check_name(host, reach);
-    }
-    let (class, written_plainly) = match Host::parse(host).map_err(|_| UrlFault::Host)? {
-        Host::Ipv4(address) => {
-            let plainly = host.parse() == Ok(address);
-            (classify(IpAddr::V4(address)), plainly)
-        }
-        Host::Ipv6(address) => (classify(IpAddr::V6(address)), true),
-        Host::Domain(name) => {
-            let name_alone = name.strip_suffix('.').unwrap_or(&name);
-            let loopback = check_name(name_alone, reach)?;
-            // Punycode labels get here too, now that they are known to be valid.
-            let plainly = name.eq_ignore_ascii_case(host) && is_name(host);
-            return if plainly {
-                Ok(loopback)
-            } else {
-                Err(UrlFault::Host)
-            };
+pub(super) fn check(host: &str, reach: Reach) -> Result<AddressClass, UrlFault> {
+    let name = Name::read(host);
+    let (class, written_plainly) = if let Some(name) = name.as_ref().filter(|name| name.is_plain())
+    {
+        (class_below(name.last), true)
+    } else if let Ok(address) = host.parse() {
+        (classify(IpAddr::V4(address)), true)
+    } else {
+        match Host::parse(host).map_err(|_| UrlFault::Host)? {
+            Host::Ipv4(address) => (classify(IpAddr::V4(address)), false),
+            Host::Ipv6(address) => (classify(IpAddr::V6(address)), true),
+            Host::Domain(read) => {
+                let last = read.strip_suffix('.').unwrap_or(&read).rsplit('.').next();
+                // Punycode labels get here too, now that they are known to be valid.
+                let plainly = name.is_some() && read.eq_ignore_ascii_case(host);
+                (class_below(last.unwrap_or_default().as_bytes()), plainly)
+            }
         }
     };
     if !reach.allows(class) {
@@ -43,7 +40,7 @@ pub(super) fn check(host: &str, reach: Reach) -> Result<bool, UrlFault> {
     if !written_plainly {
         return Err(UrlFault::Host);
     }
-    Ok(class == AddressClass::Loopback)
+    Ok(class)
 }
 
 /// Whether two hosts are the same without regard to case (RFC 3986 §6.2.2.1) and to the spelling
@@ -57,47 +54,51 @@ pub(super) fn ipv6(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-fn check_name(name: &str, reach: Reach) -> Result<bool, UrlFault> {
-    let loopback = is_localhost(name);
-    if loopback && !reach.allows(AddressClass::Loopback) {
-        return Err(UrlFault::BlockedAddress(AddressClass::Loopback));
+/// What names with this last label lead to: `localhost` and all below it are loopback (RFC 6761 §6.3).
+fn class_below(last: &[u8]) -> AddressClass {
+    if last.eq_ignore_ascii_case(b"localhost") {
+        AddressClass::Loopback
+    } else {
+        AddressClass::Public
     }
-    Ok(loopback)
 }
 
-/// `localhost` and all below it are loopback (RFC 6761 §6.3).
-fn is_localhost(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    last.eq_ignore_ascii_case("localhost")
+/// A host of labels of letters, digits, hyphens and underscores.
+struct Name<'a> {
+    last: &'a [u8],
+    /// Whether there are punycode labels, whose validity only IDNA processing can tell.
+    punycode: bool,
 }
 
-/// A name that every parser reads as it stands: no IPv4 number can be made of its last label, and
-/// no label is punycode, whose validity only IDNA processing can tell.
-fn is_plain_name(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or(host);
-    is_name(host)
-        && last.starts_with(|first: char| first.is_ascii_alphabetic())
-        && !labels(host).any(|label| {
-            label
+impl<'a> Name<'a> {
+    fn read(host: &'a str) -> Option<Self> {
+        let mut name = Self {
+            last: b"",
+            punycode: false,
+        };
+        for label in host.as_bytes().split(|byte| *byte == b'.') {
+            if !is_label(label) {
+                return None;
+            }
+            name.punycode |= label
                 .get(..4)
-                .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
-        })
+                .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"));
+            name.last = label;
+        }
+        (host.len() <= MAX_NAME).then_some(name)
+    }
+
+    /// Whether every parser reads it as it stands: no IPv4 number can be made of its last label, and no label is punycode.
+    fn is_plain(&self) -> bool {
+        !self.punycode && self.last.first().is_some_and(u8::is_ascii_alphabetic)
+    }
 }
 
-/// Labels of letters, digits, hyphens and underscores.
-fn is_name(host: &str) -> bool {
-    host.len() <= MAX_NAME
-        && labels(host).all(|label| {
-            !label.is_empty()
-                && label.len() <= MAX_LABEL
-                && !label.starts_with(b"-")
-                && !label.ends_with(b"-")
-                && label
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        })
-}
-
-fn labels(host: &str) -> impl Iterator<Item = &[u8]> {
-    host.as_bytes().split(|byte| *byte == b'.')
+fn is_label(label: &[u8]) -> bool {
+    (1..=MAX_LABEL).contains(&label.len())
+        && !label.starts_with(b"-")
+        && !label.ends_with(b"-")
+        && label
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }

@@ -1,8 +1,9 @@
 //! May this URL be requested or opened?
 
-use super::address::Reach;
+use super::address::{AddressClass, Reach};
 use super::fault::UrlFault;
 use super::{containment, host};
+use crate::arc_str::ArcStr;
 use crate::wire::form;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -16,13 +17,12 @@ pub const MAX_URL: usize = 8192;
 /// Equality is that of the bytes. `Debug` and `Display` leave the query out.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HttpUrl {
-    raw: Box<str>,
+    raw: ArcStr,
     host_end: u16,
     path_start: u16,
     path_end: u16,
-    port: u16,
     https: bool,
-    loopback: bool,
+    leads_to: AddressClass,
 }
 
 impl HttpUrl {
@@ -47,29 +47,28 @@ impl HttpUrl {
         }
         check_characters(rest)?;
         let rest = rest.strip_prefix("//").ok_or(UrlFault::NotAbsolute)?;
-        let tail_at = rest.find(['/', '?']).unwrap_or(rest.len());
+        let tail_at = position(rest, |byte| matches!(byte, b'/' | b'?'));
         let (authority, tail) = rest.split_at_checked(tail_at).ok_or(UrlFault::Host)?;
-        if authority.contains('@') {
+        if authority.as_bytes().contains(&b'@') {
             return Err(UrlFault::UserInfo);
         }
         // RFC 3986 §3.2.2: brackets are for an IPv6 address alone.
-        if tail.contains(['[', ']']) {
+        if position(tail, |byte| matches!(byte, b'[' | b']')) < tail.len() {
             return Err(UrlFault::Character);
         }
         let (host, port) = split_port(authority)?;
         if host.is_empty() {
             return Err(UrlFault::Host);
         }
-        let port = match port {
-            Some(digits) => parse_port(digits)?,
-            None if https => 443,
-            None => 80,
-        };
-        let loopback = host::check(host, reach)?;
-        if !https && !loopback {
+        if let Some(digits) = port {
+            check_port(digits)?;
+        }
+        let leads_to = host::check(host, reach)?;
+        if !https && leads_to != AddressClass::Loopback {
             return Err(UrlFault::Insecure);
         }
-        let query_len = tail.find('?').map_or(0, |at| tail.len().saturating_sub(at));
+        let path_len = position(tail, |byte| byte == b'?');
+        let query_len = tail.len().saturating_sub(path_len);
         let before = |length: usize| {
             u16::try_from(raw.len().saturating_sub(length)).map_err(|_| UrlFault::TooLong)
         };
@@ -77,9 +76,8 @@ impl HttpUrl {
             host_end: before(rest.len().saturating_sub(host.len()))?,
             path_start: before(tail.len())?,
             path_end: before(query_len)?,
-            port,
             https,
-            loopback,
+            leads_to,
             raw: raw.into(),
         })
     }
@@ -87,6 +85,11 @@ impl HttpUrl {
     /// The exact bytes received.
     pub fn as_str(&self) -> &str {
         &self.raw
+    }
+
+    /// As [`as_str`](Self::as_str), to be kept.
+    pub(crate) fn text(&self) -> ArcStr {
+        self.raw.clone()
     }
 
     /// `https` or `http`, in lower case.
@@ -102,7 +105,15 @@ impl HttpUrl {
 
     /// The port, or the default of the scheme.
     pub fn port(&self) -> u16 {
-        self.port
+        let written = self.slice(self.host_end.into(), self.path_start.into());
+        let digits = written
+            .strip_prefix(':')
+            .and_then(|digits| digits.parse().ok());
+        digits.unwrap_or(self.default_port())
+    }
+
+    fn default_port(&self) -> u16 {
+        if self.https { 443 } else { 80 }
     }
 
     /// The path as written: empty if there is none.
@@ -122,7 +133,12 @@ impl HttpUrl {
 
     /// Whether the host is a loopback address or a name for one.
     pub fn is_loopback(&self) -> bool {
-        self.loopback
+        self.leads_to == AddressClass::Loopback
+    }
+
+    /// Whether a request of this reach may go here, as [`parse`](Self::parse) would say at that reach.
+    pub(crate) fn may_be_reached(&self, reach: Reach) -> bool {
+        reach.allows(self.leads_to)
     }
 
     /// The origin, normalised: scheme and host in lower case, no default port, no slash at the end
@@ -137,8 +153,9 @@ impl HttpUrl {
                     .map(|letter| letter.to_ascii_lowercase()),
             ),
         }
-        if self.port != if self.https { 443 } else { 80 } {
-            origin.push_str(&format!(":{}", self.port));
+        let port = self.port();
+        if port != self.default_port() {
+            origin.push_str(&format!(":{port}"));
         }
         origin
     }
@@ -146,7 +163,7 @@ impl HttpUrl {
     /// Whether scheme, host and port are the same (RFC 6454 §5), once normalised.
     pub fn same_origin(&self, other: &HttpUrl) -> bool {
         self.https == other.https
-            && self.port == other.port
+            && self.port() == other.port()
             && host::same(self.host(), other.host())
     }
 
@@ -166,14 +183,17 @@ impl HttpUrl {
 
     /// The URL with form pairs added; a query that is there already is kept as it is (RFC 6749
     /// §3.1).
-    pub fn with_query(&self, form: &str) -> String {
+    pub fn with_query<'p>(
+        &self,
+        pairs: impl Iterator<Item = (&'p str, &'p str)> + Clone,
+    ) -> String {
         let joint = match self.query() {
-            _ if form.is_empty() => "",
+            _ if pairs.clone().next().is_none() => "",
             None => "?",
             Some(query) if query.is_empty() || query.ends_with('&') => "",
             Some(_) => "&",
         };
-        [self.as_str(), joint, form].concat()
+        form::encode(&[self.as_str(), joint], pairs)
     }
 
     /// Where a redirect of a discovery request leads (RFC 9110 §10.2.2). The fragment, if any, is
@@ -259,30 +279,50 @@ pub(super) fn split_scheme(raw: &str) -> Result<(&str, &str), UrlFault> {
 
 /// RFC 3986 §2, less quotes, the fragment and what a shell would run.
 pub(super) fn check_characters(text: &str) -> Result<(), UrlFault> {
-    let mut bytes = text.bytes();
-    let mut previous = 0;
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => {}
-            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'[' | b']' | b'@' => {}
-            b'(' if previous == b'$' => return Err(UrlFault::Character),
-            b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => {}
-            b'%' => {
-                form::escaped(bytes.next(), bytes.next()).ok_or(UrlFault::PercentEscape)?;
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = skip_plain(rest).split_first() {
+        rest = match (byte, after) {
+            (b'$', [b'(', ..]) => return Err(UrlFault::Character),
+            (b'$', _) => after,
+            (b'%', [high, low, after @ ..]) if form::escaped(Some(*high), Some(*low)).is_some() => {
+                after
             }
-            b'#' => return Err(UrlFault::Fragment),
+            (b'%', _) => return Err(UrlFault::PercentEscape),
+            (b'#', _) => return Err(UrlFault::Fragment),
             _ => return Err(UrlFault::Character),
-        }
-        previous = byte;
+        };
     }
     Ok(())
+}
+
+/// All from the first character on that is not always allowed.
+fn skip_plain(text: &[u8]) -> &[u8] {
+    let special = text.iter().position(|byte| !is_plain(*byte));
+    special.and_then(|at| text.get(at..)).unwrap_or_default()
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'[' | b']' | b'@'
+        )
+        || matches!(
+            byte,
+            b'!' | b'&' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+        )
+}
+
+/// Where the first such byte is, or the end.
+fn position(text: &str, is_wanted: impl Fn(u8) -> bool) -> usize {
+    text.bytes().position(is_wanted).unwrap_or(text.len())
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlFault> {
     let host_len = if authority.starts_with('[') {
         authority.find(']').ok_or(UrlFault::Host)?.saturating_add(1)
     } else {
-        authority.find(':').unwrap_or(authority.len())
+        position(authority, |byte| byte == b':')
     };
     let (host, port) = authority.split_at_checked(host_len).ok_or(UrlFault::Host)?;
     match port.strip_prefix(':') {
@@ -292,9 +332,10 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlFault> {
     }
 }
 
-fn parse_port(digits: &str) -> Result<u16, UrlFault> {
+fn check_port(digits: &str) -> Result<(), UrlFault> {
     if digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(UrlFault::Port);
     }
-    digits.parse().map_err(|_| UrlFault::Port)
+    let port: Result<u16, _> = digits.parse();
+    port.map(drop).map_err(|_| UrlFault::Port)
 }

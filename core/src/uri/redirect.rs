@@ -3,6 +3,7 @@
 use super::address::Reach;
 use super::fault::UrlFault;
 use super::http_url::{HttpUrl, MAX_URL, check_characters, split_scheme};
+use crate::arc_str::ArcStr;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -13,7 +14,7 @@ pub struct RedirectUri(Target);
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Target {
     Http(HttpUrl),
-    PrivateUse(Box<str>),
+    PrivateUse(ArcStr),
 }
 
 /// What receives the response.
@@ -60,6 +61,14 @@ impl RedirectUri {
         match &self.0 {
             Target::Http(url) => url.as_str(),
             Target::PrivateUse(raw) => raw,
+        }
+    }
+
+    /// As [`as_str`](Self::as_str), to be kept.
+    pub(crate) fn text(&self) -> ArcStr {
+        match &self.0 {
+            Target::Http(url) => url.text(),
+            Target::PrivateUse(raw) => raw.clone(),
         }
     }
 

@@ -5,32 +5,27 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use super::{HttpUrl, Issuer, Reach, RedirectUri};
+use crate::wire::json::Text;
 
-impl HttpUrl {
-    /// Whether a request of this reach may go here.
-    pub(crate) fn may_be_reached(&self, reach: Reach) -> bool {
-        Self::parse(self.as_str(), reach).is_ok()
-    }
-}
+use super::{HttpUrl, Issuer, Reach, RedirectUri};
 
 impl<'de> Deserialize<'de> for HttpUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<str>::deserialize(deserializer)?;
+        let raw = Text::deserialize(deserializer)?.0;
         Self::parse(&raw, Reach::Loopback).map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Issuer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<str>::deserialize(deserializer)?;
+        let raw = Text::deserialize(deserializer)?.0;
         Self::parse(&raw, Reach::Loopback).map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for RedirectUri {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<str>::deserialize(deserializer)?;
+        let raw = Text::deserialize(deserializer)?.0;
         Self::parse(&raw, true).map_err(D::Error::custom)
     }
 }

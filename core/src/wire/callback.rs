@@ -70,16 +70,11 @@ pub(crate) fn read(query: &str, expected: &Expected<'_>) -> Reading {
     let mut well_formed = true;
     for pair in form::pairs(query) {
         match pair {
-            Ok((name, value)) => parameters.take(&name, value),
+            Ok((name, value)) => parameters.take(&name, value, expected.state),
             Err(_) => well_formed = false,
         }
     }
-    // Every value is compared, each in constant time: a second `state` must not hide the first.
-    let ours = parameters
-        .states
-        .iter()
-        .fold(false, |found, state| expected.state.matches(state) | found);
-    if !ours {
+    if !parameters.ours {
         return Reading::NotOurs;
     }
     Reading::Ours(if well_formed {
@@ -102,7 +97,10 @@ pub(crate) fn state(query: &str) -> Option<Cow<'_, str>> {
 
 #[derive(Default)]
 struct Parameters<'a> {
-    states: Vec<Cow<'a, str>>,
+    /// Values of `state`.
+    states: u8,
+    /// Whether one of them is that of this sign-in.
+    ours: bool,
     issuer: Option<Cow<'a, str>>,
     code: Option<Cow<'a, str>>,
     error: Option<Cow<'a, str>>,
@@ -113,13 +111,15 @@ struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    fn take(&mut self, name: &str, value: Cow<'a, str>) {
+    fn take(&mut self, name: &str, value: Cow<'a, str>, state: &Secret) {
         let member = match name {
             "state" => {
-                self.repeated |= !self.states.is_empty();
-                if self.states.len() < 4 {
-                    self.states.push(value);
+                // The first few are compared, each in constant time: a second `state` must not hide the first.
+                if self.states < 4 {
+                    self.ours |= state.matches(&value);
                 }
+                self.repeated |= self.states > 0;
+                self.states = self.states.saturating_add(1);
                 return;
             }
             "iss" => &mut self.issuer,

@@ -33,31 +33,36 @@ pub enum ChallengeFault {
 
 /// The challenges of a response, in order.
 ///
+/// Borrowed from the header lines; only a quoted string with escapes in it is copied.
+///
 /// `Display` writes them as one header line that parses to an equal list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Challenges {
-    list: Vec<Challenge>,
+pub struct Challenges<'a> {
+    list: Vec<Challenge<'a>>,
     repeated_parameter: bool,
     unreadable: bool,
 }
 
 /// One challenge (RFC 9110 §11.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Challenge {
-    scheme: Box<str>,
-    demand: Demand,
+pub struct Challenge<'a> {
+    scheme: &'a str,
+    demand: Demand<'a>,
 }
 
 /// Name and value.
-type Parameter = (Box<str>, Box<str>);
+type Parameter<'a> = (&'a str, Cow<'a, str>);
+
+/// Parameters that most challenges have at most.
+const USUAL_PARAMETERS: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Demand {
-    Token68(Box<str>),
-    Parameters(Vec<Parameter>),
+enum Demand<'a> {
+    Token68(&'a str),
+    Parameters(Vec<Parameter<'a>>),
 }
 
-impl Challenges {
+impl<'a> Challenges<'a> {
     /// Parses the values of all `WWW-Authenticate` header lines of a response.
     ///
     /// A challenge that repeats a parameter (RFC 9110 §11.2 forbids it) is left out as a whole,
@@ -66,7 +71,7 @@ impl Challenges {
     /// # Errors
     ///
     /// A [`ChallengeFault`] when a bound is broken. Bad syntax is no error.
-    pub fn parse<L: AsRef<[u8]>>(lines: &[L]) -> Result<Self, ChallengeFault> {
+    pub fn parse<L: AsRef<[u8]>>(lines: &'a [L]) -> Result<Self, ChallengeFault> {
         let length = lines
             .iter()
             .fold(0_usize, |sum, line| sum.saturating_add(line.as_ref().len()));
@@ -82,7 +87,7 @@ impl Challenges {
     }
 
     /// The challenges.
-    pub fn iter(&self) -> std::slice::Iter<'_, Challenge> {
+    pub fn iter(&self) -> std::slice::Iter<'_, Challenge<'a>> {
         self.list.iter()
     }
 
@@ -96,7 +101,7 @@ impl Challenges {
         self.unreadable
     }
 
-    fn read_line(&mut self, line: &[u8]) -> Result<(), ChallengeFault> {
+    fn read_line(&mut self, line: &'a [u8]) -> Result<(), ChallengeFault> {
         let mut cursor = Cursor { rest: line };
         loop {
             cursor.skip_separators();
@@ -111,10 +116,7 @@ impl Challenges {
                 return Err(ChallengeFault::TooManyChallenges);
             }
             let (demand, readable) = cursor.demand()?;
-            self.list.push(Challenge {
-                scheme: scheme.into(),
-                demand,
-            });
+            self.list.push(Challenge { scheme, demand });
             if !readable {
                 self.unreadable = true;
                 return Ok(());
@@ -130,10 +132,10 @@ impl Challenges {
     }
 }
 
-impl Challenge {
+impl Challenge<'_> {
     /// The scheme as written. Schemes compare without regard to case.
     pub fn scheme(&self) -> &str {
-        &self.scheme
+        self.scheme
     }
 
     /// The token68, if the challenge has one in place of parameters.
@@ -146,7 +148,7 @@ impl Challenge {
 
     /// The parameters: name as written, value unquoted.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs().iter().map(|(name, value)| (&**name, &**value))
+        self.pairs().iter().map(|(name, value)| (*name, &**value))
     }
 
     /// The value of a parameter, its name compared whole and without regard to case. One that is
@@ -157,7 +159,7 @@ impl Challenge {
             .map(|(_, value)| value)
     }
 
-    fn pairs(&self) -> &[Parameter] {
+    fn pairs(&self) -> &[Parameter<'_>] {
         match &self.demand {
             Demand::Token68(_) => &[],
             Demand::Parameters(pairs) => pairs,
@@ -179,7 +181,7 @@ impl Challenge {
     }
 }
 
-impl fmt::Display for Challenges {
+impl fmt::Display for Challenges<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, challenge) in self.list.iter().enumerate() {
             f.write_str(if place == 0 { "" } else { ", " })?;
@@ -189,9 +191,9 @@ impl fmt::Display for Challenges {
     }
 }
 
-impl fmt::Display for Challenge {
+impl fmt::Display for Challenge<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.scheme)?;
+        f.write_str(self.scheme)?;
         if let Some(token) = self.token68() {
             write!(f, " {token}")?;
         }
@@ -212,24 +214,22 @@ impl fmt::Display for Challenge {
 
 /// What the challenges for a bearer token ask for (RFC 6750 §3, RFC 9728 §5.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct BearerChallenge {
+pub struct BearerChallenge<'a> {
     /// Where the server says that its metadata is; unchecked.
-    pub resource_metadata: Option<Box<str>>,
+    pub resource_metadata: Option<&'a str>,
     /// The scopes that it asks for, as written.
-    pub scope: Option<Box<str>>,
-    /// Why it refused, such as `invalid_token` or `insufficient_scope`.
-    pub error: Option<ServerText>,
-    /// The same in words.
-    pub error_description: Option<ServerText>,
+    pub scope: Option<&'a str>,
+    error: Option<&'a str>,
+    error_description: Option<&'a str>,
 }
 
-impl BearerChallenge {
+impl<'a> BearerChallenge<'a> {
     /// Merges the challenges whose scheme is one of `schemes`; `None` if there is none.
     ///
     /// Each member is taken from the first challenge that carries it; `scope` and
     /// `error_description` only from the one that carries `error`, if any does, since they explain
     /// that error.
-    pub fn read(challenges: &Challenges, schemes: &[&str]) -> Option<Self> {
+    pub fn read(challenges: &'a Challenges<'_>, schemes: &[&str]) -> Option<Self> {
         let fitting = || {
             challenges.iter().filter(|challenge| {
                 schemes
@@ -245,11 +245,21 @@ impl BearerChallenge {
             None => first(name),
         };
         Some(Self {
-            resource_metadata: first("resource_metadata").map(Into::into),
-            scope: explained("scope").map(Into::into),
-            error: explained("error").map(ServerText::new),
-            error_description: explained("error_description").map(ServerText::new),
+            resource_metadata: first("resource_metadata"),
+            scope: explained("scope"),
+            error: explained("error"),
+            error_description: explained("error_description"),
         })
+    }
+
+    /// Why it refused, such as `invalid_token` or `insufficient_scope`.
+    pub fn error(&self) -> Option<ServerText> {
+        self.error.map(ServerText::new)
+    }
+
+    /// The same in words.
+    pub fn error_description(&self) -> Option<ServerText> {
+        self.error_description.map(ServerText::new)
     }
 }
 
@@ -308,12 +318,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// What follows a scheme, and whether the line can be read further.
-    fn demand(&mut self) -> Result<(Demand, bool), ChallengeFault> {
-        let mut parameters = Vec::new();
+    fn demand(&mut self) -> Result<(Demand<'a>, bool), ChallengeFault> {
         let mut required = !self.element_ends();
         if let Some(token) = self.token68() {
-            return Ok((Demand::Token68(token.into()), true));
+            return Ok((Demand::Token68(token), true));
         }
+        let mut parameters = Vec::with_capacity(USUAL_PARAMETERS);
         loop {
             self.skip_separators();
             let readable = match self.parameter() {
@@ -353,7 +363,7 @@ impl<'a> Cursor<'a> {
 
     /// `name = value` (RFC 9110 §11.2). Nothing but the `=` tells a parameter from a new challenge:
     /// without one nothing is taken.
-    fn parameter(&mut self) -> Result<Option<Parameter>, Unreadable> {
+    fn parameter(&mut self) -> Result<Option<Parameter<'a>>, Unreadable> {
         let mut ahead = Cursor { rest: self.rest };
         let Some(name) = ahead.token() else {
             return Ok(None);
@@ -366,22 +376,26 @@ impl<'a> Cursor<'a> {
         let value = if ahead.take_byte(b'"') {
             ahead.quoted()?
         } else {
-            ahead.token().ok_or(Unreadable)?.into()
+            Cow::Borrowed(ahead.token().ok_or(Unreadable)?)
         };
         // Half a value is worse than none: an unquoted URL would be cut to its scheme.
         if !ahead.at_boundary() {
             return Err(Unreadable);
         }
         self.rest = ahead.rest;
-        Ok(Some((name.into(), value)))
+        Ok(Some((name, value)))
     }
 
     /// The rest of a quoted string (RFC 9110 §5.6.4). Bytes beyond ASCII are read as UTF-8.
-    fn quoted(&mut self) -> Result<Box<str>, Unreadable> {
-        let mut value = Cow::Borrowed(self.take_while(is_quoted_byte));
+    fn quoted(&mut self) -> Result<Cow<'a, str>, Unreadable> {
+        let plain = self.take_while(is_quoted_byte);
+        if self.take_byte(b'"') {
+            return Ok(String::from_utf8_lossy(plain));
+        }
+        let mut value = plain.to_vec();
         loop {
             if self.take_byte(b'"') {
-                return Ok(String::from_utf8_lossy(&value).into());
+                return Ok(String::from_utf8_lossy(&value).into_owned().into());
             }
             let (b'\\', rest) = self.rest.split_first().ok_or(Unreadable)? else {
                 return Err(Unreadable);
@@ -391,10 +405,8 @@ impl<'a> Cursor<'a> {
                 return Err(Unreadable);
             }
             self.rest = rest;
-            value.to_mut().push(*escaped);
-            value
-                .to_mut()
-                .extend_from_slice(self.take_while(is_quoted_byte));
+            value.push(*escaped);
+            value.extend_from_slice(self.take_while(is_quoted_byte));
         }
     }
 }
@@ -405,7 +417,8 @@ fn is_blank(byte: u8) -> bool {
 
 /// RFC 9110 §5.6.2.
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 /// RFC 9110 §5.6.4 `qdtext`.

@@ -13,8 +13,8 @@ struct Document<'a> {
     client_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     client_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    redirect_uris: Option<Vec<Text<'a>>>,
+    #[serde(default)]
+    redirect_uris: Option<Vec<String>>,
     #[serde(borrow, default)]
     token_endpoint_auth_method: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -54,9 +54,7 @@ pub fn check(document: &[u8], url: &str) -> Result<ClientDocument, DocumentFault
     if json::present(document.client_name.as_ref()).is_none() {
         return Err(DocumentFault::ClientName);
     }
-    let redirect_uris: Vec<String> = json::texts(document.redirect_uris.as_ref())
-        .map(Into::into)
-        .collect();
+    let redirect_uris = document.redirect_uris.unwrap_or_default();
     if redirect_uris.is_empty() {
         return Err(DocumentFault::RedirectUris);
     }

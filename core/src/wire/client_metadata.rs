@@ -35,6 +35,9 @@ struct Request<'a> {
     software_statement: Option<&'a str>,
 }
 
+/// Bytes that hold most requests, their software statement aside.
+const USUAL_REQUEST: usize = 1024;
+
 /// What a registration asks for, beyond the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wish {
@@ -81,8 +84,13 @@ impl Wish {
             software_version: settings.software_version.as_deref(),
             software_statement: settings.software_statement.as_ref().map(Secret::expose),
         };
-        // Plain strings and arrays always serialise.
-        Secret::new(serde_json::to_string(&request).unwrap_or_default())
+        // A buffer that grows leaves copies of the statement behind.
+        let statement = request.software_statement.map_or(0, str::len);
+        let mut body = Vec::with_capacity(USUAL_REQUEST.saturating_add(statement));
+        // Plain strings and arrays always serialise, and into UTF-8.
+        let written = serde_json::to_writer(&mut body, &request);
+        let body = written.ok().and_then(|()| String::from_utf8(body).ok());
+        Secret::new(body.unwrap_or_default())
     }
 
     /// Another wish, where the server's refusal names the member that it stumbled over.
@@ -259,7 +267,7 @@ pub(crate) fn registered(
         id: id.into(),
         auth: ClientAuth::choose(secret, method, supported),
         origin: ClientOrigin::Dynamic,
-        redirect_uri: Some(redirect_uri.as_str().into()),
+        redirect_uri: Some(redirect_uri.text()),
         scopes: None,
         secret_expires_at,
     })

@@ -17,57 +17,34 @@ pub enum FormFault {
     Utf8,
 }
 
-/// Writes `name=value` pairs, joined by `&`, at the end of a buffer that the caller owns.
+/// Encodes pairs, joined by `&`, behind a start that is left as it is, such as a URL with its `?`.
 ///
-/// What the buffer already holds is left alone and gets no `&` after it, so that a query can be
-/// written behind a URL. Pairs that carry secrets belong into a buffer that has room for them
-/// beforehand (see [`encoded_len`]): a buffer that grows leaves its old memory behind unwiped.
-#[derive(Debug)]
-pub struct FormWriter<'a> {
-    out: &'a mut String,
-    first: bool,
-}
-
-impl<'a> FormWriter<'a> {
-    /// Starts a form at the end of `out`.
-    pub fn new(out: &'a mut String) -> Self {
-        Self { out, first: true }
-    }
-
-    /// Appends one pair.
-    pub fn pair(&mut self, name: &str, value: &str) -> &mut Self {
-        if !self.first {
-            self.out.push('&');
+/// The string is allocated once, at its exact size, and never grows: a caller that wipes it has wiped
+/// every copy made here.
+pub fn encode<'p>(
+    start: &[&str],
+    pairs: impl Iterator<Item = (&'p str, &'p str)> + Clone,
+) -> String {
+    let starts = start.iter().map(|part| part.len());
+    let encoded = pairs.clone().map(|(name, value)| {
+        let both = component_len(name).saturating_add(component_len(value));
+        both.saturating_add("=&".len())
+    });
+    let length = starts.chain(encoded).fold(0, usize::saturating_add);
+    let mut pairs = pairs.peekable();
+    // Nothing follows the last pair.
+    let surplus = usize::from(pairs.peek().is_some());
+    let mut out = String::with_capacity(length.saturating_sub(surplus));
+    start.iter().for_each(|part| out.push_str(part));
+    while let Some((name, value)) = pairs.next() {
+        write_component(&mut out, name);
+        out.push('=');
+        write_component(&mut out, value);
+        if pairs.peek().is_some() {
+            out.push('&');
         }
-        self.first = false;
-        write_component(self.out, name);
-        self.out.push('=');
-        write_component(self.out, value);
-        self
-    }
-}
-
-/// Encodes pairs into one string that is allocated once, at its exact size, and never grows: a
-/// caller that wipes it has wiped every copy made here.
-pub fn encode(pairs: &[(&str, &str)]) -> String {
-    let length = pairs
-        .iter()
-        .map(|(name, value)| encoded_len(name, value).saturating_add(1))
-        .fold(0, usize::saturating_add)
-        .saturating_sub(1);
-    let mut out = String::with_capacity(length);
-    let mut form = FormWriter::new(&mut out);
-    for (name, value) in pairs {
-        form.pair(name, value);
     }
     out
-}
-
-/// Bytes that `name=value` takes once encoded, without any `&`.
-pub fn encoded_len(name: &str, value: &str) -> usize {
-    component_len(name)
-        .saturating_add(1)
-        .saturating_add(component_len(value))
 }
 
 /// Encodes one component by itself, in a string of its exact size, as `client_secret_basic` needs
@@ -124,24 +101,40 @@ impl std::fmt::Debug for Pairs<'_> {
     }
 }
 
-/// RFC 3986 §2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+/// Bytes that a byte takes once written: one, if it is unreserved (RFC 3986 §2.3) or a space.
+#[allow(clippy::indexing_slicing)] // While compiling.
+const WIDTH: [u8; 256] = {
+    let mut table = [3; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let letter = byte as u8;
+        if letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'.' | b'_' | b'~' | b' ') {
+            table[byte] = 1;
+        }
+        byte = byte.saturating_add(1);
+    }
+    table
+};
+
+fn width(byte: u8) -> usize {
+    WIDTH
+        .get(usize::from(byte))
+        .map_or(3, |width| (*width).into())
 }
 
 fn component_len(component: &str) -> usize {
-    let escaped = component
-        .bytes()
-        .filter(|byte| !is_unreserved(*byte) && *byte != b' ')
-        .count();
-    component.len().saturating_add(escaped.saturating_mul(2))
+    component.bytes().map(width).sum()
 }
 
 fn write_component(out: &mut String, component: &str) {
     let mut rest = component;
     loop {
-        let plain = rest.bytes().take_while(|byte| is_unreserved(*byte)).count();
-        let (plain, after) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+        let plain = rest
+            .bytes()
+            .position(|byte| width(byte) != 1 || byte == b' ');
+        let (plain, after) = plain
+            .and_then(|length| rest.split_at_checked(length))
+            .unwrap_or((rest, ""));
         out.push_str(plain);
         let mut letters = after.chars();
         match letters.next() {
@@ -160,7 +153,8 @@ fn write_component(out: &mut String, component: &str) {
 }
 
 fn hex_digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).map_or('0', |digit| digit.to_ascii_uppercase())
+    let digit = b"0123456789ABCDEF".get(usize::from(nibble));
+    digit.copied().map_or('0', char::from)
 }
 
 fn decode(component: &str) -> Result<Cow<'_, str>, FormFault> {
@@ -221,31 +215,23 @@ mod tests {
     }
 
     #[test]
-    fn writer_leaves_what_the_buffer_holds_alone() {
-        let mut out = String::from("https://a.example/t?");
-        FormWriter::new(&mut out)
-            .pair("code", "a b")
-            .pair("é", "")
-            .pair("x", "&=");
-        assert_eq!(out, "https://a.example/t?code=a+b&%C3%A9=&x=%26%3D");
-    }
-
-    #[test]
-    fn encode_allocates_its_exact_size() {
-        let form = encode(&[("client_id", "a:b"), ("client_secret", "p%/ü")]);
-        assert_eq!(form, "client_id=a%3Ab&client_secret=p%25%2F%C3%BC");
-        assert_eq!(form.capacity(), form.len());
-        assert_eq!(encode(&[]), "");
-    }
-
-    #[test]
-    fn writer_does_not_reallocate_a_buffer_with_room() {
-        let mut out = String::with_capacity(encoded_len("client_secret", "p%/ü") + 7);
-        out.push_str("before?");
-        let room = out.as_ptr();
-        FormWriter::new(&mut out).pair("client_secret", "p%/ü");
-        assert_eq!(out.as_ptr(), room);
-        assert_eq!(out.len(), out.capacity());
+    fn a_form_takes_its_exact_size_and_leaves_its_start_alone() {
+        let start = ["https://a.example/t", "?"];
+        let pairs: [&[(&str, &str)]; 3] = [
+            &[],
+            &[("client_secret", "p%/ü")],
+            &[("code", "a b"), ("é", ""), ("x", "&=")],
+        ];
+        for (pairs, encoded) in pairs.into_iter().zip([
+            "",
+            "client_secret=p%25%2F%C3%BC",
+            "code=a+b&%C3%A9=&x=%26%3D",
+        ]) {
+            let form = encode(&start, pairs.iter().copied());
+            assert_eq!(form, format!("https://a.example/t?{encoded}"));
+            assert_eq!(form.capacity(), form.len());
+        }
+        assert_eq!(encode(&[], [].into_iter()), "");
     }
 
     // RSP-08
@@ -291,12 +277,9 @@ mod tests {
         for code in (0..0x3000).chain(0x1F600..0x1F650) {
             text.extend(char::from_u32(code));
         }
-        let form = encode(&[("a", &text), (&text, "b")]);
+        let form = encode(&[], [("a", &*text), (&*text, "b")].into_iter());
         assert_eq!(read(&form), [pair("a", &text), pair(&text, "b")]);
-        assert!(
-            form.bytes()
-                .all(|byte| is_unreserved(byte) || matches!(byte, b'%' | b'+' | b'&' | b'='))
-        );
+        assert!(form.bytes().all(|byte| byte.is_ascii_graphic()));
     }
 
     // LOG-01

@@ -44,9 +44,40 @@ pub(crate) fn present<'a>(member: Option<&'a Text<'_>>) -> Option<&'a str> {
     member.map(|text| &*text.0).filter(|text| !text.is_empty())
 }
 
-/// The texts of an optional list.
-pub(crate) fn texts<'a>(list: Option<&'a Vec<Text<'_>>>) -> impl Iterator<Item = &'a str> {
-    list.into_iter().flatten().map(|text| &*text.0)
+/// Something that the texts of a list come to, without the list itself.
+pub(crate) trait FromTexts: Default {
+    /// Takes the next text.
+    fn take(&mut self, text: &str);
+}
+
+/// A list of texts, each taken as it is read.
+pub(crate) struct Texts<T>(pub(crate) T);
+
+impl<'de, T: FromTexts> Deserialize<'de> for Texts<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(T);
+        impl<'de, T: FromTexts> Visitor<'de> for Reader<T> {
+            type Value = Texts<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of strings")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(
+                mut self,
+                mut list: A,
+            ) -> Result<Self::Value, A::Error> {
+                while let Some(Text(text)) = list.next_element()? {
+                    self.0.take(&text);
+                }
+                Ok(Texts(self.0))
+            }
+        }
+        deserializer.deserialize_seq(Reader(T::default()))
+    }
+}
+
+/// What an optional list comes to; one that is absent is as one that is empty.
+pub(crate) fn taken<T: FromTexts>(list: Option<Texts<T>>) -> T {
+    list.map(|Texts(taken)| taken).unwrap_or_default()
 }
 
 /// A member whose type servers do not agree on.

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::config::Config;
 use crate::limits::MAX_AUTHORIZATION_SERVERS;
 use crate::scope::ScopeSet;
 use crate::uri::HttpUrl;
-use crate::wire::json::{self, Loose, Text};
+use crate::wire::json::{self, FromTexts, Loose, Text, Texts};
 
 /// The registered well-known suffix (RFC 9728 §3).
 pub(crate) const WELL_KNOWN: &str = "oauth-protected-resource";
@@ -15,10 +16,29 @@ pub(crate) const WELL_KNOWN: &str = "oauth-protected-resource";
 struct Document<'a> {
     #[serde(borrow, default)]
     resource: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    authorization_servers: Option<Vec<Text<'a>>>,
+    #[serde(default)]
+    authorization_servers: Option<Texts<Servers>>,
     #[serde(borrow, default)]
     scopes_supported: Option<Vec<Text<'a>>>,
+}
+
+/// Identifiers of authorization servers, each once and within the bound.
+#[derive(Default)]
+struct Servers {
+    names: Vec<Box<str>>,
+    too_many: bool,
+}
+
+impl FromTexts for Servers {
+    fn take(&mut self, name: &str) {
+        if self.names.iter().any(|known| **known == *name) {
+            return;
+        }
+        self.too_many |= self.names.len() >= MAX_AUTHORIZATION_SERVERS;
+        if !self.too_many {
+            self.names.push(name.into());
+        }
+    }
 }
 
 /// A document whose `resource` covers the MCP server.
@@ -35,7 +55,7 @@ pub(crate) struct ResourceMetadata {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resource {
     /// Exactly as published: this is what is sent as `resource` (RFC 8707 §2).
-    pub(crate) identifier: Box<str>,
+    pub(crate) identifier: ArcStr,
     /// Where its tokens may be used.
     pub(crate) covers: HttpUrl,
 }
@@ -57,11 +77,17 @@ impl Resource {
     /// Accepts a `resource` value of the same origin whose path is a segment prefix of the server URL's, or exactly the
     /// value that the configuration allows.
     pub(crate) fn accept(identifier: &str, config: &Config) -> Option<Self> {
-        if let Ok(url) = HttpUrl::parse(identifier, config.reach)
+        // The usual one is the server URL itself, which was parsed and is held already.
+        let url = if identifier == config.server.as_str() {
+            Ok(config.server.clone())
+        } else {
+            HttpUrl::parse(identifier, config.reach)
+        };
+        if let Ok(url) = url
             && url.contains(&config.server)
         {
             return Some(Self {
-                identifier: identifier.into(),
+                identifier: url.text(),
                 covers: url,
             });
         }
@@ -75,7 +101,7 @@ impl Resource {
     /// The resource that the host names together with the endpoints.
     pub(crate) fn vouched_for(url: &HttpUrl, config: &Config) -> Self {
         Self {
-            identifier: url.as_str().into(),
+            identifier: url.text(),
             covers: if url.contains(&config.server) {
                 url.clone()
             } else {
@@ -107,24 +133,18 @@ impl ResourceMetadata {
         let identifier = json::present(document.resource.as_ref()).ok_or(Fault::NotADocument)?;
         let resource = Resource::accept(identifier, config)
             .ok_or_else(|| Fault::OtherResource(identifier.into()))?;
-        let scopes_supported =
-            ScopeSet::collect(json::texts(document.scopes_supported.as_ref())).ok();
-        let mut authorization_servers: Vec<Box<str>> = Vec::new();
-        for name in json::texts(document.authorization_servers.as_ref()) {
-            if authorization_servers.iter().any(|known| **known == *name) {
-                continue;
-            }
-            if authorization_servers.len() >= MAX_AUTHORIZATION_SERVERS {
-                return Err(Fault::TooManyServers);
-            }
-            authorization_servers.push(name.into());
+        let scopes = document.scopes_supported.iter().flatten();
+        let scopes_supported = ScopeSet::collect(scopes.map(|scope| &*scope.0)).ok();
+        let servers = json::taken(document.authorization_servers);
+        if servers.too_many {
+            return Err(Fault::TooManyServers);
         }
-        if authorization_servers.is_empty() {
+        if servers.names.is_empty() {
             return Err(Fault::NoAuthorizationServer);
         }
         Ok(Self {
             resource,
-            authorization_servers,
+            authorization_servers: servers.names,
             scopes_supported,
         })
     }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::arc_str::ArcStr;
 use crate::client::AuthMethods;
 use crate::config::{Config, KnownClient, KnownEndpoints};
 use crate::uri::{HttpUrl, Issuer, Reach, UrlFault};
-use crate::wire::json::{self, Loose, Text};
+use crate::wire::json::{self, FromTexts, Loose, Text, Texts};
 
 /// The registered well-known suffix of RFC 8414 §3.
 pub(crate) const WELL_KNOWN_OAUTH: &str = "oauth-authorization-server";
@@ -23,20 +24,43 @@ struct Document<'a> {
     token_endpoint: Option<Text<'a>>,
     #[serde(borrow, default)]
     registration_endpoint: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    response_types_supported: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default)]
-    grant_types_supported: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default)]
-    scopes_supported: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default)]
-    token_endpoint_auth_methods_supported: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default)]
-    code_challenge_methods_supported: Option<Vec<Text<'a>>>,
+    #[serde(default)]
+    response_types_supported: Option<Texts<Names>>,
+    #[serde(default)]
+    grant_types_supported: Option<Texts<Names>>,
+    #[serde(default)]
+    scopes_supported: Option<Texts<Names>>,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Option<Texts<AuthMethods>>,
+    #[serde(default)]
+    code_challenge_methods_supported: Option<Texts<Names>>,
     #[serde(default)]
     client_id_metadata_document_supported: Option<bool>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: Option<bool>,
+}
+
+/// What matters in a list: whether there is anything in it, and which of the names that are looked for.
+#[derive(Clone, Copy, Default)]
+struct Names {
+    any: bool,
+    code: bool,
+    authorization_code: bool,
+    s256: bool,
+    offline_access: bool,
+}
+
+impl FromTexts for Names {
+    fn take(&mut self, name: &str) {
+        self.any = true;
+        match name {
+            "code" => self.code = true,
+            "authorization_code" => self.authorization_code = true,
+            "S256" => self.s256 = true,
+            "offline_access" => self.offline_access = true,
+            _ => {}
+        }
+    }
 }
 
 impl Document<'_> {
@@ -59,7 +83,7 @@ pub(crate) struct ServerMetadata {
     pub(crate) issuer: Issuer,
     /// The identifier that the document publishes: what `iss` is compared with (RFC 9207 §2.4). Differs from
     /// [`issuer`](Self::issuer) only by a named deviation or a root slash.
-    pub(crate) published: Box<str>,
+    pub(crate) published: ArcStr,
     pub(crate) authorization_endpoint: HttpUrl,
     pub(crate) token_endpoint: HttpUrl,
     pub(crate) registration_endpoint: Option<HttpUrl>,
@@ -143,24 +167,17 @@ impl ServerMetadata {
             }
         }
 
-        let lists = |list: &Option<Vec<Text<'_>>>, wanted: &str| {
-            json::texts(list.as_ref()).any(|value| value == wanted)
-        };
-        let excludes = |list: &Option<Vec<Text<'_>>>, wanted: &str| {
-            list.as_ref().is_some_and(|values| !values.is_empty()) && !lists(list, wanted)
-        };
-        if excludes(&document.response_types_supported, "code")
-            || excludes(&document.grant_types_supported, "authorization_code")
+        let response_types = json::taken(document.response_types_supported);
+        let grant_types = json::taken(document.grant_types_supported);
+        if (response_types.any && !response_types.code)
+            || (grant_types.any && !grant_types.authorization_code)
         {
             return Err(Fault::NoCodeFlow);
         }
-        if !lists(&document.code_challenge_methods_supported, "S256") {
+        let challenge_methods = json::taken(document.code_challenge_methods_supported);
+        if !challenge_methods.s256 {
             // Only silence can be assumed away: a list without S256 is a refusal (RFC 7636 §4.2).
-            let silent = document
-                .code_challenge_methods_supported
-                .as_ref()
-                .is_none_or(Vec::is_empty);
-            if !(silent && config.deviations().assume_s256) {
+            if challenge_methods.any || !config.deviations().assume_s256 {
                 return Err(Fault::NoS256);
             }
             relaxed.assumed_s256 = true;
@@ -168,14 +185,16 @@ impl ServerMetadata {
 
         Ok(Self {
             issuer: issuer.clone(),
-            published: published.into(),
+            published: if relaxed.root_slash || relaxed.pinned_issuer {
+                published.into()
+            } else {
+                issuer.url().text()
+            },
             authorization_endpoint,
             token_endpoint,
             registration_endpoint,
-            auth_methods: AuthMethods::from_names(json::texts(
-                document.token_endpoint_auth_methods_supported.as_ref(),
-            )),
-            lists_offline_access: lists(&document.scopes_supported, "offline_access"),
+            auth_methods: json::taken(document.token_endpoint_auth_methods_supported),
+            lists_offline_access: json::taken(document.scopes_supported).offline_access,
             supports_client_documents: document.client_id_metadata_document_supported == Some(true),
             sends_iss: document.authorization_response_iss_parameter_supported == Some(true),
             relaxed,
@@ -186,7 +205,7 @@ impl ServerMetadata {
     pub(crate) fn configured(client: &KnownClient, endpoints: &KnownEndpoints) -> Self {
         Self {
             issuer: client.issuer.clone(),
-            published: client.issuer.as_str().into(),
+            published: client.issuer.url().text(),
             authorization_endpoint: endpoints.authorization.clone(),
             token_endpoint: endpoints.token.clone(),
             registration_endpoint: None,
@@ -204,7 +223,7 @@ impl ServerMetadata {
         let at = |path: &str| HttpUrl::parse(&format!("{origin}{path}"), reach).ok();
         Some(Self {
             issuer: issuer.clone(),
-            published: issuer.as_str().into(),
+            published: issuer.url().text(),
             authorization_endpoint: at("/authorize")?,
             token_endpoint: at("/token")?,
             registration_endpoint: at("/register"),

@@ -46,7 +46,9 @@ pub(crate) enum TokenAnswer {
 /// Tokens as issued.
 #[derive(Debug)]
 pub(crate) struct IssuedTokens {
-    pub(crate) access_token: Secret,
+    /// The header value that carries the access token. The scheme is spelt like this whatever `token_type` says: some
+    /// servers compare it so.
+    pub(crate) authorization: Secret,
     pub(crate) refresh_token: Option<Secret>,
     /// Seconds from now; `None` if the server does not say or says nonsense.
     pub(crate) expires_in: Option<u64>,
@@ -154,7 +156,7 @@ impl Document<'_> {
             return TokenAnswer::Unusable("there are too many scopes");
         };
         TokenAnswer::Tokens(IssuedTokens {
-            access_token: Secret::new(access_token),
+            authorization: Secret::new(["Bearer ", access_token].concat()),
             refresh_token,
             expires_in: self.expires_in.as_ref().and_then(seconds),
             scope,
@@ -263,7 +265,7 @@ mod tests {
             ),
         ] {
             let got = tokens(body);
-            assert_eq!(got.access_token.expose(), "a", "{body}");
+            assert_eq!(got.authorization.expose(), "Bearer a", "{body}");
             assert_eq!(got.expires_in, expires_in, "{body}");
             assert_eq!(got.scope.as_ref().map(ScopeSet::as_str), scope, "{body}");
             assert_eq!(got.odd_type, odd, "{body}");

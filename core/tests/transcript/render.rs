@@ -61,7 +61,7 @@ fn task(task: &Task) -> Value {
         Task::BindRedirect { preferred } => json!({ "bind_redirect": preferred }),
         Task::OpenUrl(open) => json!({ "open_url": {
             "url": open.url.expose(),
-            "redirect_uri": open.redirect_uri,
+            "redirect_uri": &*open.redirect_uri,
             "issuer": open.issuer.as_str(),
             "scopes": open.scopes.as_str(),
             "new_scopes": open.new_scopes.as_str(),

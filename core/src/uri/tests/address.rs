@@ -1,7 +1,7 @@
 //! Is every range of addresses in the class that the registries put it in?
 
 use super::super::address::{AddressClass, AddressClass::*, Reach, classify};
-use super::Random;
+use super::{HttpUrl, Random, url};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 fn class(address: &str) -> AddressClass {
@@ -172,4 +172,24 @@ fn reach_is_a_ladder_and_some_classes_are_on_no_rung() {
     assert!(Reach::Private.allows_address("10.1.2.3".parse().unwrap()));
     assert!(!Reach::Public.allows_address("::ffff:10.1.2.3".parse().unwrap()));
     assert!(!Reach::Loopback.allows_address("169.254.169.254".parse().unwrap()));
+}
+
+// LOG-07
+#[test]
+fn a_url_read_back_is_held_against_the_reach_of_now() {
+    for url in [
+        "https://example.com/",
+        "https://10.1.2.3/",
+        "https://127.0.0.1/",
+        "http://localhost/",
+        "https://[fd00::1]/",
+        "https://[::ffff:127.0.0.1]/",
+    ]
+    .map(url)
+    {
+        for reach in [Reach::Public, Reach::Private, Reach::Loopback] {
+            let parsed = HttpUrl::parse(url.as_str(), reach);
+            assert_eq!(url.may_be_reached(reach), parsed.is_ok(), "{url} {reach:?}");
+        }
+    }
 }

@@ -284,19 +284,18 @@ fn redirects_stay_on_their_origin() {
 // ASM-14
 #[test]
 fn a_query_that_is_there_is_kept_as_it_is() {
-    for (raw, form, joined) in [
-        ("https://a.example/z", "x=1", "https://a.example/z?x=1"),
-        ("https://a.example", "x=1", "https://a.example?x=1"),
-        ("https://a.example/z?", "x=1", "https://a.example/z?x=1"),
+    for (raw, joined) in [
+        ("https://a.example/z", "https://a.example/z?x=1"),
+        ("https://a.example", "https://a.example?x=1"),
+        ("https://a.example/z?", "https://a.example/z?x=1"),
         (
             "https://a.example/z?t=%20+1",
-            "x=1",
             "https://a.example/z?t=%20+1&x=1",
         ),
-        ("https://a.example/z?t&", "x=1", "https://a.example/z?t&x=1"),
-        ("https://a.example/z?t", "", "https://a.example/z?t"),
+        ("https://a.example/z?t&", "https://a.example/z?t&x=1"),
     ] {
-        assert_eq!(url(raw).with_query(form), joined);
+        assert_eq!(url(raw).with_query([("x", "1")].into_iter()), joined);
+        assert_eq!(url(raw).with_query([].into_iter()), raw);
     }
     let endpoint = url("https://a.example/z?tenant=1&a%20b=c+d");
     let pairs: Vec<_> = endpoint.query_pairs().map(Result::unwrap).collect();

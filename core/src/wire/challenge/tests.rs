@@ -3,16 +3,28 @@
 use super::*;
 use crate::uri::tests::Random;
 
-fn parse(lines: &[&str]) -> Challenges {
+fn parse<'a>(lines: &'a [&'a str]) -> Challenges<'a> {
     Challenges::parse(lines).unwrap()
 }
 
-fn bearer(lines: &[&str]) -> Option<BearerChallenge> {
-    BearerChallenge::read(&parse(lines), BEARER)
+/// What a line asks for: metadata URL, scope, error and its description.
+type Asked = [Option<String>; 4];
+
+fn bearer(lines: &[&str]) -> Option<Asked> {
+    let challenges = parse(lines);
+    let found = BearerChallenge::read(&challenges, BEARER)?;
+    let shown = |text: Option<ServerText>| text.map(|text| text.to_string());
+    Some([
+        found.resource_metadata.map(String::from),
+        found.scope.map(String::from),
+        shown(found.error()),
+        shown(found.error_description()),
+    ])
 }
 
 fn metadata(lines: &[&str]) -> Option<String> {
-    Some(bearer(lines)?.resource_metadata?.into())
+    let [metadata, ..] = bearer(lines)?;
+    metadata
 }
 
 // PRM-04
@@ -49,7 +61,8 @@ fn lines_are_read_as_lists_of_challenges() {
         ("X-Odd!#$ a*=b", "X-Odd!#$ a*=\"b\""),
         ("Bearer a=\"ü€\"", "Bearer a=\"ü€\""),
     ] {
-        let challenges = parse(&[line]);
+        let lines = [line];
+        let challenges = parse(&lines);
         assert!(!challenges.unreadable(), "{line}");
         assert!(!challenges.repeated_parameter(), "{line}");
         assert_eq!(challenges.to_string(), written, "{line}");
@@ -85,7 +98,8 @@ fn what_cannot_be_read_ends_its_line_alone() {
         ("Bearer: a=1", ""),
         ("Bear\u{e9}r a=1", ""),
     ] {
-        let challenges = parse(&[line]);
+        let lines = [line];
+        let challenges = parse(&lines);
         assert!(challenges.unreadable(), "{line}");
         assert_eq!(challenges.to_string(), written, "{line}");
     }
@@ -133,7 +147,7 @@ fn names_that_merely_end_alike_give_nothing() {
         "Bearer x_resource_metadata=\"https://evil.example\", error_scope=\"admin\", \
          resource_metadata_x=\"https://evil.example\", resource_metadata*=e, scopes=admin",
     ]);
-    assert_eq!(found, Some(BearerChallenge::default()));
+    assert_eq!(found, Some(Asked::default()));
 }
 
 // PRM-06
@@ -145,7 +159,8 @@ fn a_challenge_that_repeats_a_parameter_gives_nothing() {
         "Bearer realm=a, resource_metadata=U1, realm=b",
         "Bearer resource_metadata=U1, realm=a, realm=a, error=\"open",
     ] {
-        let challenges = parse(&[line]);
+        let lines = [line];
+        let challenges = parse(&lines);
         assert!(challenges.repeated_parameter());
         assert_eq!(BearerChallenge::read(&challenges, BEARER), None, "{line}");
     }
@@ -175,44 +190,42 @@ fn only_schemes_asked_for_are_read() {
     assert_eq!(dpop.parameter("ALGS"), Some("ES256"));
     assert_eq!(bearer(&["Negotiate resource_metadata=E"]), None);
     assert_eq!(bearer(&[]), None);
-    assert_eq!(bearer(&["Bearer abc="]), Some(BearerChallenge::default()));
+    assert_eq!(bearer(&["Bearer abc="]), Some(Asked::default()));
 }
 
 // SCP-01, SCP-05
 #[test]
 fn scope_and_description_belong_to_the_error_they_came_with() {
-    let text = |found: &Option<ServerText>| found.as_ref().map(ToString::to_string);
+    let asked = |texts: [Option<&str>; 4]| Some(texts.map(|text| text.map(String::from)));
     let found = bearer(&[
         "Bearer scope=\"other\", error_description=\"none\", resource_metadata=U",
         "Bearer error=\"insufficient_scope\", error_description=\"say \\\"please\\\"\u{1b}\"",
-    ])
-    .unwrap();
+    ]);
     // The control character makes the description unreadable.
-    assert_eq!(text(&found.error).as_deref(), Some("insufficient_scope"));
-    assert_eq!(text(&found.error_description), None);
-    assert_eq!(found.scope, None);
-    assert_eq!(found.resource_metadata.as_deref(), Some("U"));
+    assert_eq!(
+        found,
+        asked([Some("U"), None, Some("insufficient_scope"), None])
+    );
 
     let found = bearer(&[
         "Bearer realm=x, Bearer scope=\"a b\"",
         "Bearer error=, Bearer error=\"invalid_token\", scope=\"\"",
-    ])
-    .unwrap();
-    assert_eq!(text(&found.error).as_deref(), Some("invalid_token"));
-    assert_eq!(found.scope, None);
+    ]);
+    assert_eq!(found, asked([None, None, Some("invalid_token"), None]));
 
-    let found = bearer(&["Bearer realm=x, Bearer scope=\"a b\", Bearer scope=c"]).unwrap();
-    assert_eq!(found.scope.as_deref(), Some("a b"));
-    assert_eq!(found.error, None);
+    let found = bearer(&["Bearer realm=x, Bearer scope=\"a b\", Bearer scope=c"]);
+    assert_eq!(found, asked([None, Some("a b"), None, None]));
 }
 
 // RSP-16
 #[test]
 fn displayed_text_is_neutralised() {
     let line = b"Bearer error=\"bad\\\\code\xe2\x80\xae\", error_description=\"caf\xc3\xa9 \xff \\\"x\\\"\"";
-    let found = BearerChallenge::read(&Challenges::parse(&[line]).unwrap(), BEARER).unwrap();
-    assert_eq!(found.error.unwrap().as_str(), "bad/code?");
-    assert_eq!(found.error_description.unwrap().as_str(), "caf? ? 'x'");
+    let lines = [line];
+    let challenges = Challenges::parse(&lines).unwrap();
+    let found = BearerChallenge::read(&challenges, BEARER).unwrap();
+    assert_eq!(found.error().unwrap().as_str(), "bad/code?");
+    assert_eq!(found.error_description().unwrap().as_str(), "caf? ? 'x'");
 }
 
 #[test]
@@ -242,7 +255,8 @@ fn each_bound_is_a_fault_one_step_beyond_it() {
         let list: Vec<_> = (0..count).map(|number| format!("p{number}=x")).collect();
         format!("Bearer {}", list.join(","))
     };
-    let full = Challenges::parse(&[parameters(MAX_PARAMETERS)]).unwrap();
+    let lines = [parameters(MAX_PARAMETERS)];
+    let full = Challenges::parse(&lines).unwrap();
     assert_eq!(
         full.iter().next().unwrap().parameters().count(),
         MAX_PARAMETERS
@@ -295,7 +309,8 @@ fn whatever_is_read_is_written_and_read_again_the_same() {
         }
         let first = Challenges::parse(&lines).unwrap();
         let written = first.to_string();
-        let second = Challenges::parse(&[&written]).unwrap();
+        let lines = [&written];
+        let second = Challenges::parse(&lines).unwrap();
         assert_eq!(first.list, second.list, "{written}");
         assert!(
             !second.unreadable() && !second.repeated_parameter(),
