@@ -1,0 +1,238 @@
+// How does a program get its requests authorized?
+
+import Foundation
+import MCPOAuthMachine
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+/// One account at one MCP server.
+///
+/// ```swift
+/// let client = try OAuthClient("https://mcp.example.com/mcp")
+/// let (body, response) = try await client.data(for: request)
+/// ```
+///
+/// One flow runs at a time. Whoever asks during one waits for it and gets what came of it. A caller whose task is cancelled
+/// gets a `CancellationError` at once; the flow itself is cancelled when nobody waits for it any more.
+public actor OAuthClient {
+    private let setup: Setup
+    private var driver: Driver
+    private var isClosed = false
+    private let exchange: HTTPExchange
+
+    /// A refusal that comes so many times is the answer.
+    private static let attempts = 4
+
+    /// Checks the settings. Nothing is read or sent yet.
+    ///
+    /// - Parameters:
+    ///   - settings: see ``Settings``.
+    ///   - account: tells apart several accounts at one server; empty for the only one.
+    ///   - store: where credentials are kept. Default: the keychain, or on Linux files that only this user can read.
+    ///   - userAgent: how the user is brought to the authorization server. `nil`: not at all; a flow that needs them ends
+    ///     with ``OAuthError/needsUser(_:)``, and ``finish(callbackURL:)`` takes it up again.
+    ///   - network: what sends the requests of a flow.
+    ///   - clientSource: has a client for an authorization server that registers none itself. Asked only if the settings say
+    ///     `askForClient`.
+    ///   - observer: sees each decision as it is made. Called from the flow: it should be quick.
+    /// - Throws: ``OAuthError/settings(field:problem:)``, or a ``StoreError`` of the default store.
+    public init(
+        _ settings: Settings,
+        account: String = "",
+        store: (any CredentialStore)? = nil,
+        userAgent: (any UserAgent)? = platformUserAgent,
+        network: any Network = URLSessionNetwork(),
+        clientSource: ClientSource? = nil,
+        observer: (@Sendable (TraceEntry) -> Void)? = nil
+    ) throws {
+        let config: Config
+        do { config = try Config(settings: settings) } catch let error as ConfigError { throw OAuthError(error) }
+        setup = Setup(
+            config: config, account: account, store: try store ?? platformStore(), network: network,
+            userAgent: userAgent, clientSource: clientSource, observer: observer)
+        driver = Driver(setup)
+        exchange = HTTPExchange()
+    }
+
+    /// As above, for a server where the settings may stay what they are.
+    ///
+    /// - Throws: ``OAuthError/settings(field:problem:)``, or a ``StoreError`` of the default store.
+    public init(
+        _ serverURL: String,
+        account: String = "",
+        store: (any CredentialStore)? = nil,
+        userAgent: (any UserAgent)? = platformUserAgent
+    ) throws {
+        try self.init(Settings(serverUrl: serverURL), account: account, store: store, userAgent: userAgent)
+    }
+
+    // MARK: Requests
+
+    /// Sends a request to the MCP server with the token that it needs, signs the user in if there is none, and answers the
+    /// server's 401 and 403. A redirect is handed back rather than followed, since it must not carry the token elsewhere.
+    ///
+    /// - Throws: ``OAuthError``, or a `URLError` of the request itself.
+    public func data(for request: URLRequest) async throws -> (Data, HTTPURLResponse) {
+        try await send(request) { [exchange] in try await exchange.data(for: $0) }
+    }
+
+    /// The same over whatever sends the program's requests; `URLSession.bytes(for:)`, say. It must not follow redirects to
+    /// other origins with the `Authorization` field that it is given.
+    ///
+    /// - Throws: ``OAuthError``, or what `transport` throws.
+    public func send<Body: Sendable>(
+        _ request: URLRequest, over transport: @Sendable (URLRequest) async throws -> (Body, HTTPURLResponse)
+    ) async throws -> (Body, HTTPURLResponse) {
+        let method = request.httpMethod ?? "GET"
+        let url = request.url?.absoluteString ?? ""
+        var attempt = 1
+        while true {
+            let authorization = try await authorization(method: method, url: url)
+            var authorized = request
+            authorized.setValue(authorization?.header, forHTTPHeaderField: "Authorization")
+            let (body, response) = try await transport(authorized)
+            guard [401, 403].contains(response.statusCode), attempt < Self.attempts else { return (body, response) }
+            let challenge = Challenge(response, generation: authorization?.generation)
+            guard try await recover(from: challenge) == .retry else { return (body, response) }
+            attempt += 1
+        }
+    }
+
+    /// The authorization of a request with this method and URL, refreshed if it is due; `nil` when none is held, or none that
+    /// is for this URL: send the request without. Waits for a flow under way.
+    ///
+    /// - Throws: ``OAuthError``: why the token could not be refreshed, or what the flow that was waited for ended with.
+    public func authorization(method: String, url: String) async throws -> Authorization? {
+        try checkOpen()
+        if let ready = await driver.readyAuthorization(method: method, url: url) { return ready }
+        guard case .authorization(let authorization) = try await settle(.authorization(method: method, url: url)) else {
+            return nil
+        }
+        return authorization
+    }
+
+    /// Answers a 401 or 403: refreshes, asks for more scopes or signs in anew, as the challenge demands.
+    ///
+    /// - Throws: ``OAuthError``: why there is no better token; also when a server keeps refusing what it gets.
+    public func recover(from challenge: Challenge) async throws -> Recovery {
+        guard case .recovered(let recovery) = try await settle(.recover(challenge)) else { return .notAuthorization }
+        return recovery
+    }
+
+    // MARK: Signing in and out
+
+    /// Makes sure that there is a token: uses the stored one, refreshes it, or signs in.
+    ///
+    /// - Throws: ``OAuthError``: why there is none.
+    public func signIn() async throws {
+        _ = try await settle(.signIn)
+    }
+
+    /// The first leg of a sign-in whose user is elsewhere: the page to send them to, or `nil` if a usable token is held
+    /// already. The redirect URI of the settings has to be one at which the callback arrives.
+    ///
+    /// - Throws: ``OAuthError``: why it does not come so far.
+    public func begin() async throws -> URL? {
+        try checkOpen()
+        var setup = setup
+        setup.userAgent = nil
+        do {
+            _ = try await Driver(setup).settle(.signIn)
+            return nil
+        } catch OAuthError.needsUser(let page) {
+            return page.url
+        }
+    }
+
+    /// The second leg: takes the callback that the user came back with, in this or in any other process that has the same
+    /// store, settings and account. Also takes the callbacks of ``ExternalBrowser``.
+    ///
+    /// - Throws: ``OAuthError/noPendingSignIn`` for a callback that was taken already; otherwise why the sign-in failed.
+    public func finish(callbackURL: String) async throws {
+        try await finish(.url(callbackURL))
+    }
+
+    /// The same for a URL.
+    ///
+    /// - Throws: as ``finish(callbackURL:)-(String)`` does.
+    public func finish(callbackURL: URL) async throws {
+        try await finish(.url(callbackURL.absoluteString))
+    }
+
+    /// The same for the query of a callback whose path was checked already.
+    ///
+    /// - Throws: as ``finish(callbackURL:)-(String)`` does.
+    public func finish(callbackQuery: String) async throws {
+        try await finish(.query(callbackQuery))
+    }
+
+    private func finish(_ callback: Callback) async throws {
+        try checkOpen()
+        if await driver.takes(callback) {
+            _ = try await settle(.outcome)
+            return
+        }
+        guard let key = callback.flowKey, let record = try await load(key) else { throw OAuthError.noPendingSignIn }
+        let machine: Machine
+        do {
+            machine = try Machine.resume(config: setup.config, account: setup.account, snapshot: record)
+        } catch let error as RecordError {
+            throw OAuthError(error)
+        }
+        _ = try await Driver(setup, machine: machine).settle(.finish(callback))
+        // The one that was there does not know of the new tokens.
+        if await driver.isIdle { driver = Driver(setup) }
+    }
+
+    /// Forgets the tokens, and with `forgetClient` the client registrations too. Ends a flow under way.
+    ///
+    /// - Throws: ``OAuthError`` when the store fails.
+    public func signOut(forgetClient: Bool = false) async throws {
+        try checkOpen()
+        await driver.cancel()
+        _ = try await settle(.signOut(forgetClient: forgetClient))
+    }
+
+    /// Ends the flow under way, which then fails with `cancelled`; one that is about to be done anyway is let be. Nothing
+    /// happens where there is none.
+    public func cancel() async {
+        await driver.cancel()
+    }
+
+    /// What is stored for this account at this server, without its secrets; `nil` if nothing is.
+    ///
+    /// - Throws: ``OAuthError/badRecord(_:)``, or what the store throws.
+    public func status() async throws -> GrantSummary? {
+        try checkOpen()
+        guard let record = try await load(setup.config.grantKey(account: setup.account)) else { return nil }
+        do { return try describeGrant(record: record) } catch let error as RecordError { throw OAuthError(error) }
+    }
+
+    /// Ends the flow under way and every connection. Whoever asks for anything afterwards gets ``OAuthError/closed``. A client
+    /// that is let go closes by itself.
+    public func close() async {
+        isClosed = true
+        exchange.close()
+        await driver.cancel()
+    }
+
+    private func load(_ key: String) async throws -> Data? {
+        try await setup.store.load(key)
+    }
+
+    private func settle(_ errand: Errand) async throws -> Settled {
+        try checkOpen()
+        return try await driver.settle(errand)
+    }
+
+    private func checkOpen() throws {
+        if isClosed { throw OAuthError.closed }
+    }
+}
+
+extension Driver {
+    /// Whether nobody waits for anything.
+    var isIdle: Bool { errands.isEmpty }
+}

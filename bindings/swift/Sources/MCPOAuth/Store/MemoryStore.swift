@@ -1,0 +1,46 @@
+// How are credentials kept for the life of a process only?
+
+import Foundation
+
+/// Keeps everything in memory and forgets it when let go.
+public actor MemoryStore: CredentialStore {
+    private var records: [String: (generation: UInt64, record: Data)] = [:]
+    private var held: Set<String> = []
+    private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
+
+    /// An empty store.
+    public init() {}
+
+    public func load(_ key: String) -> Data? {
+        records[key]?.record
+    }
+
+    public func save(_ record: Data, as key: String, generation: UInt64, expected: UInt64?, expiry: Date?) -> Written {
+        guard records[key]?.generation == expected else { return .conflict }
+        records[key] = (generation, record)
+        return .done
+    }
+
+    public func delete(_ key: String, expected: UInt64) -> Written {
+        guard records[key]?.generation == expected else { return .conflict }
+        records[key] = nil
+        return .done
+    }
+
+    public func hold(_ key: String) async -> Hold? {
+        if !held.insert(key).inserted {
+            await withCheckedContinuation { waiting[key, default: []].append($0) }
+        }
+        return Hold { Task { await self.release(key) } }
+    }
+
+    private func release(_ key: String) {
+        if waiting[key]?.isEmpty == false {
+            // Handed on, and so still held.
+            waiting[key]?.removeFirst().resume()
+        } else {
+            waiting[key] = nil
+            held.remove(key)
+        }
+    }
+}
