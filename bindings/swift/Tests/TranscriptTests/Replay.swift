@@ -1,0 +1,242 @@
+// How is a transcript replayed? See `tests/transcripts/README.md`.
+
+import Foundation
+import MCPOAuthMachine
+
+/// Replays one transcript, as strictly as Rust does.
+struct Replay {
+    private static let start: UInt64 = 1_800_000_000_000
+
+    private let config: Config
+    private let account: String
+    private var machine: Machine
+    private var now = Self.start
+    private var state = ""
+    private var saved: [String: Data] = [:]
+
+    /// - Throws: `Unreadable` with the first difference.
+    static func check(_ text: Data) throws {
+        let file = try JSON(reading: text)
+        for member in ["proves", "requirements", "settings", "steps"] where file[member] == nil {
+            throw Unreadable("has no \(member)")
+        }
+        let settings = try settings(file["settings"] ?? .null)
+        let config: Config
+        do {
+            config = try Config(settings: settings)
+        } catch ConfigError.Refused(let field, let problem) {
+            let refused = "\(field): \(problem)"
+            guard file["refused"] == .string(refused) else { throw Unreadable("the settings are refused: \(refused)") }
+            return
+        }
+        guard file["refused"] == nil else { throw Unreadable("the settings are accepted") }
+        guard let steps = file["steps"]?.array else { throw Unreadable("steps are no array") }
+        var replay = Replay(
+            config: config, account: file["account"]?.string ?? "", seed: file["seed"]?.string ?? "")
+        for (number, step) in steps.enumerated() {
+            try replay.check(step, number + 1)
+        }
+    }
+
+    private init(config: Config, account: String, seed: String) {
+        self.config = config
+        self.account = account
+        machine = Machine(config: config, account: account)
+        machine.seed(seed: seed)
+    }
+
+    private mutating func check(_ step: JSON, _ number: Int) throws {
+        let observed: [String: JSON]
+        do {
+            observed = try take(step)
+        } catch {
+            throw Unreadable("step \(number): \(error)")
+        }
+        for member in ["outcome", "trace", "next"] where step[member] != observed[member] {
+            throw Unreadable(
+                """
+                step \(number): \(step["event"]?.text ?? "")
+                \(member) should be
+                \(step[member]?.text ?? "(nothing)")
+                but is
+                \(observed[member]?.text ?? "(nothing)")
+                """)
+        }
+    }
+
+    private mutating func take(_ step: JSON) throws -> [String: JSON] {
+        // The end of time is as far as it goes.
+        let (later, isBeyond) = now.addingReportingOverflow(step["after"]?.whole ?? 0)
+        now = isBeyond ? .max : later
+        guard let event = step["event"]?.replacingState(with: state) else { throw Unreadable("has no event") }
+        if let question = event["request_headers"] {
+            let headers = machine.requestHeaders(
+                method: question["method"]?.string ?? "", url: question["url"]?.string ?? "", nowMs: now)
+            return ["next": render(headers)]
+        }
+        if event["deadline"] != nil { return ["next": JSON(machine.deadline())] }
+        var observed: [String: JSON] = [:]
+        if event["restart"] != nil {
+            replace(with: Machine(config: config, account: account))
+        } else if event["resume"] != nil {
+            guard let record = saved["flow"] else { throw Unreadable("no flow was saved") }
+            replace(with: try Machine.resume(config: config, account: account, snapshot: record))
+        } else if event != "start" {
+            observed["outcome"] = try feed(event, id: step["id"]?.whole)
+            let names = machine.takeTrace().map { JSON.string($0.name) }
+            if !names.isEmpty { observed["trace"] = .array(names) }
+        }
+        remember()
+        observed["next"] = try render(machine.next())
+        try resumeAndCompare()
+        return observed
+    }
+
+    private mutating func replace(with fresh: Machine) {
+        fresh.seedFrom(other: machine)
+        machine = fresh
+    }
+
+    /// Keeps what a later step may refer to.
+    private mutating func remember() {
+        switch machine.next() {
+        case .openUrl(_, _, let state, _, _, _, _): self.state = state
+        case .save(_, let key, _, _, let record, _): saved[key.hasPrefix("grant/") ? "grant" : "flow"] = record
+        default: break
+        }
+    }
+
+    /// Snapshot, resume, and the same `next`.
+    private func resumeAndCompare() throws {
+        let snapshot = machine.snapshot()
+        let resumed: Machine
+        do {
+            resumed = try Machine.resume(config: config, account: account, snapshot: snapshot)
+        } catch {
+            throw Unreadable("the snapshot cannot be resumed: \(error)")
+        }
+        if machine.phase() == "Exchanging" {
+            if case .failed(let failure) = resumed.next(), failure.code == "outcome_unknown" { return }
+            throw Unreadable("an exchange was resumed as \(resumed.next())")
+        }
+        guard resumed.next() == machine.next(), resumed.snapshot() == snapshot else {
+            throw Unreadable("resumed as \(resumed.next()) instead of \(machine.next())")
+        }
+    }
+
+    private func give(_ event: (Machine) throws -> Step) throws -> JSON {
+        let before = machine.phase()
+        let outcome: JSON
+        do {
+            let step = try event(machine)
+            guard step.next == machine.next() else { throw Unreadable("the step's next is another than the machine's") }
+            if step.outcome == .advanced { return "advanced" }
+            outcome = render(step.outcome)
+        } catch let misuse as Misuse {
+            outcome = ["misuse": .string(snake("\(misuse)"))]
+        }
+        guard machine.phase() == before else { throw Unreadable("\(outcome.text) led to \(machine.phase())") }
+        return outcome
+    }
+
+    /// An answer that is given again changes nothing.
+    private func giveTwice(_ event: (Machine) throws -> Step) throws -> JSON {
+        let outcome = try give(event)
+        let before = machine.snapshot()
+        let second = try give(event)
+        guard second["ignored"] != nil || second["misuse"] != nil, machine.snapshot() == before else {
+            throw Unreadable("an answer given twice led to \(second.text)")
+        }
+        return outcome
+    }
+
+    private func feed(_ event: JSON, id given: UInt64?) throws -> JSON {
+        let (id, now) = (given ?? machine.next().outstanding, now)
+        switch event {
+        case "connect": return try give { try $0.connect(nowMs: now) }
+        case "refresh": return try give { try $0.refresh(nowMs: now) }
+        case "tick": return try give { try $0.tick(nowMs: now) }
+        case "cancel": return try give { try $0.cancel(nowMs: now) }
+        default: break
+        }
+        guard let (name, body) = event.object?.first, event.object?.count == 1 else {
+            throw Unreadable("an event is a string or an object of one member")
+        }
+        switch name {
+        case "sign_out":
+            let forgetClient = body["forget_client"]?.bool ?? false
+            return try give { try $0.signOut(forgetClient: forgetClient, nowMs: now) }
+        case "challenge":
+            let lines = (body["www_authenticate"]?.strings ?? []).map { Data($0.utf8) }
+            return try give {
+                try $0.challenge(
+                    status: UInt16(clamping: body["status"]?.whole ?? 0), wwwAuthenticate: lines,
+                    generation: body["generation"]?.whole, nowMs: now)
+            }
+        case "reply":
+            let headers = (body["headers"]?.object ?? [:]).map { "\($0): \($1.string ?? "")\n" }.joined()
+            let content = body["json"]?.data ?? Data((body["body"]?.string ?? "").utf8)
+            return try giveTwice {
+                try $0.reply(
+                    id: id, status: UInt16(clamping: body["status"]?.whole ?? 0), headers: Data(headers.utf8),
+                    body: content, nowMs: now)
+            }
+        case "unreachable":
+            let causes: [Cause] = [.dns, .connect, .tls, .blocked, .timeout, .interrupted, .tooLarge]
+            guard let cause = causes.first(where: { snake("\($0)") == body.string }) else {
+                throw Unreadable("unknown cause")
+            }
+            return try giveTwice { try $0.unreachable(id: id, cause: cause, nowMs: now) }
+        case "redirect_bound": return try give { try $0.redirectBound(id: id, uri: body.string ?? "", nowMs: now) }
+        case "callback": return try give { try $0.callback(query: body.string ?? "", nowMs: now) }
+        case "callback_url": return try give { try $0.callbackUrl(url: body.string ?? "", nowMs: now) }
+        case "client_provided":
+            let method = try body["auth_method"].map(authMethod)
+            return try give {
+                try $0.clientProvided(
+                    id: id, clientId: body["client_id"]?.string ?? "", clientSecret: body["client_secret"]?.string,
+                    authMethod: method, nowMs: now)
+            }
+        case "declined":
+            let refusals: [Refusal] = [.needsUser, .denied, .unable]
+            guard let reason = refusals.first(where: { snake("\($0)") == body.string }) else {
+                throw Unreadable("unknown refusal")
+            }
+            return try give { try $0.declined(id: id, reason: reason, nowMs: now) }
+        case "stored": return try stored(id, body)
+        default: throw Unreadable("unknown event \(name)")
+        }
+    }
+
+    private func stored(_ id: UInt64, _ body: JSON) throws -> JSON {
+        let now = now
+        switch body.string {
+        case "nothing": return try giveTwice { try $0.nothingStored(id: id, nowMs: now) }
+        case "done": return try giveTwice { try $0.stored(id: id, nowMs: now) }
+        case "conflict": return try giveTwice { try $0.storeConflict(id: id, nowMs: now) }
+        case "failed": return try giveTwice { try $0.storeFailed(id: id, nowMs: now) }
+        case let other?: throw Unreadable("unknown store result \(other)")
+        case nil: break
+        }
+        let record: Data?
+        if let slot = body["saved"]?.string {
+            record = saved[slot]
+        } else {
+            record = body["record"].map { $0.string.map { Data($0.utf8) } ?? $0.data }
+        }
+        guard let record else { throw Unreadable("unknown store result \(body.text)") }
+        return try giveTwice { try $0.loaded(id: id, record: record, nowMs: now) }
+    }
+}
+
+extension Next {
+    fileprivate var outstanding: UInt64 {
+        switch self {
+        case .http(let id, _, _, _, _, _, _, _, _), .bindRedirect(let id, _), .openUrl(let id, _, _, _, _, _, _),
+            .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _),
+            .unknown(let id):
+            id
+        case .idle, .authorized, .signedOut, .failed: 0
+        }
+    }
+}
