@@ -35,7 +35,7 @@ test-wasm:
 	tools/wasm-build
 
 .PHONY: transcripts
-transcripts: ## Replay the transcripts: HOST=rust, c or go
+transcripts: ## Replay the transcripts: HOST=rust, c, go or swift
 	tests/transcripts/replay $(HOST)
 
 .PHONY: requirements
@@ -69,6 +69,23 @@ $(SPECS:%=conformance-go-%): conformance-go-%:
 check: check-go
 check-go:
 	$(WITH_GO) ./check
+
+.PHONY: swift
+swift: check-swift test-swift ## Build the Swift package and the library in it, check and test it
+
+.PHONY: test-swift
+test: test-swift
+test-swift: $(SPECS:%=conformance-swift-%)
+	tools/swift --outside bindings/swift/develop test
+
+.PHONY: $(SPECS:%=conformance-swift-%)
+$(SPECS:%=conformance-swift-%): conformance-swift-%:
+	tools/swift --outside tools/with python3 npm -- tests/conformance/run --host swift --spec $*
+
+.PHONY: check-swift
+check: check-swift
+check-swift:
+	tools/swift bindings/swift/check
 
 .PHONY: bench
 bench: ## Measure what the core costs, beside the bare primitives and beside rmcp

@@ -156,7 +156,7 @@ actor Driver {
             tasks.append(Task { settle(id, await work(action, isRepeated: isRepeated)) })
             if case .openUrl = action { tasks.append(Task { await keepTime(of: id) }) }
         }
-        tasks.forEach { $0.cancel() }
+        for task in tasks { task.cancel() }
         guard let answer else { return }
         if case .storeFailed(let error) = answer { trouble = .store(error) }
         switch tell({ try answer.tell($0, id, $1) }) {
@@ -286,7 +286,9 @@ actor Driver {
 private func reserve(_ preferred: String) throws -> Redirect {
     guard let place = LoopbackPlace(preferred), place.port == 0 else { return Redirect(uri: preferred) }
     let (sockets, port) = try place.listen()
-    return Redirect(uri: place.uri(at: port), queries: AsyncStream { _ in }) { sockets.forEach { $0.close() } }
+    return Redirect(uri: place.uri(at: port), queries: AsyncStream { _ in }) {
+        for socket in sockets { socket.close() }
+    }
 }
 
 private func reason(of error: any Error) -> Refusal {

@@ -18,9 +18,15 @@ struct Given {
 
     /// What a scenario hands over beyond the server's URL, as far as it concerns a client that has a redirect URI.
     private struct Context: Decodable {
-        var client_id: String?
-        var client_secret: String?
+        var clientID: String?
+        var clientSecret: String?
         var issuer: String?
+
+        enum CodingKeys: String, CodingKey {
+            case clientID = "client_id"
+            case clientSecret = "client_secret"
+            case issuer
+        }
     }
 
     let settings: Settings
@@ -43,10 +49,10 @@ struct Given {
     }
 
     private static func client(_ context: Context) throws -> Preregistered? {
-        guard let clientID = context.client_id else { return nil }
+        guard let clientID = context.clientID else { return nil }
         guard let issuer = context.issuer else {
             throw Unusable(description: "a client was handed over without the issuer that it belongs to")
         }
-        return Preregistered(issuer: issuer, clientId: clientID, clientSecret: context.client_secret)
+        return Preregistered(issuer: issuer, clientId: clientID, clientSecret: context.clientSecret)
     }
 }

@@ -72,8 +72,10 @@ private func request(
     var fields: [String: JSON] = [:]
     for line in headers.split(separator: "\n") {
         guard let colon = line.range(of: ": ") else { throw Unreadable("no header field: \(line)") }
-        let known = fields.updateValue(.string(String(line[colon.upperBound...])), forKey: String(line[..<colon.lowerBound]))
-        guard known == nil else { throw Unreadable("a header field comes twice: \(line)") }
+        let (name, value) = (String(line[..<colon.lowerBound]), String(line[colon.upperBound...]))
+        guard fields.updateValue(.string(value), forKey: name) == nil else {
+            throw Unreadable("a header field comes twice: \(line)")
+        }
     }
     var shown: [String: JSON] = [
         "method": .string(method), "url": .string(url), "headers": .object(fields),

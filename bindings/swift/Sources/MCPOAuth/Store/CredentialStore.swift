@@ -21,7 +21,9 @@ public protocol CredentialStore: Sendable {
 
     /// Writes the record of this key, which has the generation `generation`, if the store holds the generation `expected`
     /// (`nil`: no record). The store may drop the record after `expiry`.
-    func save(_ record: Data, as key: String, generation: UInt64, expected: UInt64?, expiry: Date?) async throws -> Written
+    func save(
+        _ record: Data, as key: String, generation: UInt64, expected: UInt64?, expiry: Date?
+    ) async throws -> Written
 
     /// Removes the record of this key if the store holds the generation `expected`. No record is a conflict.
     func delete(_ key: String, expected: UInt64) async throws -> Written

@@ -57,7 +57,9 @@ struct Directory: Sendable {
         func read(_ name: String) throws -> Data? {
             let file = path + "/" + name
             guard access(file, F_OK) == 0 else { return nil }
-            guard let bytes = FileManager.default.contents(atPath: file) else { throw failed("could not be read", path) }
+            guard let bytes = FileManager.default.contents(atPath: file) else {
+                throw failed("could not be read", path)
+            }
             return bytes
         }
 

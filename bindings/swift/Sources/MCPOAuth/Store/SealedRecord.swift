@@ -21,7 +21,8 @@ struct SealedRecord {
     init(reading bytes: Data, of name: String) throws {
         let damaged = StoreError("the record \(name) is damaged")
         guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else { throw damaged }
-        let words = String(decoding: bytes[..<end], as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
+        let header = String(decoding: bytes[..<end], as: UTF8.self)
+        let words = header.split(separator: " ", omittingEmptySubsequences: false)
         guard words.count == 4, words[0] == Self.magic else { throw damaged }
         guard words[1] == Self.version else {
             throw StoreError("the record \(name) was written by a newer version")

@@ -43,9 +43,8 @@ final class LoopbackListener: @unchecked Sendable {
 
     /// Who was let in already gets an answer all the same.
     private func stop() {
-        if isPaused { sources.forEach { $0.resume() } }
-        isPaused = false
-        sources.forEach { $0.cancel() }
+        pause(false)
+        for source in sources { source.cancel() }
         sources = []
         queries.finish()
     }
@@ -55,17 +54,19 @@ final class LoopbackListener: @unchecked Sendable {
         guard descriptor >= 0 else { return }
         let connection = CallbackConnection(descriptor, queue: queue, gate: gate) { [self] query in
             connections[descriptor] = nil
-            if isPaused {
-                isPaused = false
-                sources.forEach { $0.resume() }
-            }
+            pause(false)
             if let query { queries.yield(query) }
         }
         connections[descriptor] = connection
         connection.begin()
-        if connections.count >= Self.maxConnections, !sources.isEmpty {
-            isPaused = true
-            sources.forEach { $0.suspend() }
+        pause(connections.count >= Self.maxConnections)
+    }
+
+    private func pause(_ pauses: Bool) {
+        guard pauses != isPaused else { return }
+        isPaused = pauses
+        for source in sources {
+            if pauses { source.suspend() } else { source.resume() }
         }
     }
 }

@@ -29,20 +29,17 @@
 
         public func bind(preferred: String) async throws -> Redirect {
             guard var place = LoopbackPlace(preferred) else { throw Refused(.unable) }
-            do {
-                return try LoopbackListener.listen(at: place)
-            } catch where !keepsPort {
-                place.port = 0
-                return try LoopbackListener.listen(at: place)
-            }
+            if let redirect = try? LoopbackListener.listen(at: place) { return redirect }
+            guard !keepsPort else { throw Refused(.unable) }
+            place.port = 0
+            return try LoopbackListener.listen(at: place)
         }
 
         public func open(_ page: SignInPage) async throws -> Opened {
             let environment = ProcessInfo.processInfo.environment
             let chosen = BrowserCommand.chosen(by: environment["BROWSER"] ?? "", url: page.url.absoluteString)
-            for command in chosen + BrowserCommand.ofPlatform(url: page.url.absoluteString)
-            where try await Self.start(command) {
-                return .shown
+            for command in chosen + BrowserCommand.ofPlatform(url: page.url.absoluteString) {
+                if try await Self.start(command) { return .shown }
             }
             guard let show else { throw Refused(.unable) }
             show(page)
