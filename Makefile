@@ -50,6 +50,23 @@ conformance: ## Run the official suite: HOST=rust SPEC=2026-07-28, 2025-11-25 or
 $(SPECS:%=conformance-%): conformance-%:
 	tools/with python3 npm -- tests/conformance/run --host $(HOST) --spec $*
 
+WITH_C := tools/with cc=gcc pkg-config json-c.pc=libjson-c-dev libcurl.pc=libcurl4-openssl-dev curl nm=binutils valgrind --
+
+.PHONY: c
+c: check-c test-c ## Build the C library, check and test it; `make -C bindings/c install` installs it
+
+.PHONY: test-c
+test: test-c
+test-c:
+	$(WITH_C) $(MAKE) -s -C bindings/c test
+
+.PHONY: check-c
+check: check-c
+check-c:
+	cargo clippy $(LOCKED) -p mcp-oauth-ffi --features c,seeded --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) -p mcp-oauth-ffi --features c --no-deps
+	tools/with clang-format -- $(MAKE) -s -C bindings/c check
+
 WITH_GO := tools/with go=golang pkg-config -- bindings/go/with-library
 
 .PHONY: go

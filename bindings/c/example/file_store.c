@@ -86,8 +86,8 @@ static int32_t load(struct store *store, mcp_oauth_slice key, uint8_t **record, 
     return result;
 }
 
-/* Whether the store holds the generation that is expected: DONE if so, CONFLICT if not, FAILED for a record that cannot be read
- * and so must not be thrown away. */
+/* Whether the store holds the generation that is expected: DONE if so, CONFLICT if not, FAILED for a record that cannot
+ * be read and so must not be thrown away. */
 static int32_t compare(struct store *store, const mcp_oauth_step *step)
 {
     uint8_t *record = NULL;
@@ -171,8 +171,7 @@ static int32_t take_away(struct store *store, const mcp_oauth_step *step)
     if (held < 0)
         return MCP_OAUTH_STORE_RESULT_FAILED;
     int32_t result = file_name(step->key, name) ? compare(store, step) : MCP_OAUTH_STORE_RESULT_FAILED;
-    if (result == MCP_OAUTH_STORE_RESULT_DONE &&
-        (unlinkat(files->folder, name, 0) != 0 || fsync(files->folder) != 0))
+    if (result == MCP_OAUTH_STORE_RESULT_DONE && (unlinkat(files->folder, name, 0) != 0 || fsync(files->folder) != 0))
         result = MCP_OAUTH_STORE_RESULT_FAILED;
     close(held);
     return result;

@@ -95,8 +95,8 @@ int32_t host_reach(const struct host *host)
     return host->reach;
 }
 
-/* After each event: shows what was decided, and closes the listener as soon as it is not needed (RFC 8252 §8.3). A call that
- * failed was none that the machine could take: it wants what it wanted before. */
+/* After each event: shows what was decided, and closes the listener as soon as it is not needed (RFC 8252 §8.3). A call
+ * that failed was none that the machine could take: it wants what it wanted before. */
 static bool told(struct host *host, mcp_oauth_status status)
 {
     const mcp_oauth_trace_entry *entries = NULL;
@@ -148,8 +148,7 @@ static bool bind_redirect(struct host *host, const mcp_oauth_step *wanted)
             return decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
         uri = slice(listener_uri(host->listener));
     }
-    mcp_oauth_status status =
-        mcp_oauth_machine_redirect_bound(host->machine, wanted->id, uri, now_ms(), &host->step);
+    mcp_oauth_status status = mcp_oauth_machine_redirect_bound(host->machine, wanted->id, uri, now_ms(), &host->step);
     /* One that this client may not use: there is no other. */
     return told(host, status) || decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
 }
@@ -179,7 +178,8 @@ static bool browse(struct host *host, const mcp_oauth_step *wanted)
         return decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
     if (!browser_open(wanted->url))
         /* For the eyes of the person: it carries `state` and belongs into no log. */
-        fprintf(stderr, "Open this page in your browser:\n%.*s\n", (int)wanted->url.len, (const char *)wanted->url.data);
+        fprintf(stderr, "Open this page in your browser:\n%.*s\n", (int)wanted->url.len,
+                (const char *)wanted->url.data);
     uint64_t id = wanted->id;
     while (host->step.id == id) {
         uint64_t now = now_ms(), deadline = host->step.deadline_ms;
@@ -232,7 +232,8 @@ static bool carry_out(struct host *host)
     case MCP_OAUTH_KIND_DELETE:
         return keep(host, &wanted);
     default:
-        /* MCP_OAUTH_KIND_ASK_FOR_CLIENT, which the settings of this example never lead to, and what a later library may add. */
+        /* MCP_OAUTH_KIND_ASK_FOR_CLIENT, which the settings of this example never lead to, and what a later library may
+         * add. */
         return decline(host, wanted.id, MCP_OAUTH_REFUSAL_UNABLE);
     }
 }
@@ -262,8 +263,7 @@ bool host_finish(struct host *host, const char *callback_url)
 
 bool host_sign_out(struct host *host, bool forget_client)
 {
-    mcp_oauth_status status =
-        mcp_oauth_machine_sign_out(host->machine, forget_client, now_ms(), &host->step);
+    mcp_oauth_status status = mcp_oauth_machine_sign_out(host->machine, forget_client, now_ms(), &host->step);
     told(host, status);
     run(host);
     return host->step.kind == MCP_OAUTH_KIND_SIGNED_OUT;
@@ -303,8 +303,8 @@ static bool challenge(struct host *host, const struct http_reply *reply, uint64_
             lines[count++] = reply->headers[i].value;
         free(name);
     }
-    bool good = told(host, mcp_oauth_machine_challenge(host->machine, reply->status, lines, count, generation,
-                                                       now_ms(), &host->step));
+    bool good = told(host, mcp_oauth_machine_challenge(host->machine, reply->status, lines, count, generation, now_ms(),
+                                                       &host->step));
     free(lines);
     if (!good || host->step.ignored == MCP_OAUTH_IGNORED_NOT_AUTHORIZATION)
         return false;

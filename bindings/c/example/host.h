@@ -1,7 +1,7 @@
 /* How is a machine driven, from an event to where it comes to rest?
  *
- * One thread at a time, and blocking: a program that does more gives it a thread of its own. docs/driving.md says what every
- * driver must do and never do. */
+ * One thread at a time, and blocking: a program that does more gives it a thread of its own. docs/driving.md says what
+ * every driver must do and never do. */
 #ifndef HOST_H
 #define HOST_H
 
@@ -17,8 +17,8 @@ enum host_user {
     HOST_BROWSER,
     /* Nobody: for servers that consent without a person. */
     HOST_HEADLESS,
-    /* A person elsewhere: the host stops at MCP_OAUTH_KIND_OPEN_URL, and the callback arrives at the redirect URI of the
-     * configuration, perhaps at another process. */
+    /* A person elsewhere: the host stops at MCP_OAUTH_KIND_OPEN_URL, and the callback arrives at the redirect URI of
+     * the configuration, perhaps at another process. */
     HOST_ELSEWHERE,
 };
 
@@ -27,10 +27,11 @@ struct host;
 /* Told of each decision; `state` is yours. */
 typedef void host_observer(const mcp_oauth_trace_entry *entry, void *state);
 
-/* For an account (empty for the only one). The store stays yours and must live as long as the host. NULL without memory. */
+/* For an account (empty for the only one). The store stays yours and must live as long as the host. NULL without
+ * memory. */
 struct host *host_new(const mcp_oauth_config *config, const char *account, struct store *store, enum host_user user);
-/* The host of the sign-in that a callback belongs to, begun by HOST_ELSEWHERE in this or another process. NULL if nobody waits
- * for it. */
+/* The host of the sign-in that a callback belongs to, begun by HOST_ELSEWHERE in this or another process. NULL if
+ * nobody waits for it. */
 struct host *host_of_callback(const mcp_oauth_config *config, const char *account, struct store *store,
                               const char *callback_url);
 void host_observe(struct host *host, host_observer *observer, void *state);
@@ -42,8 +43,8 @@ bool host_sign_in(struct host *host);
 bool host_finish(struct host *host, const char *callback_url);
 /* Forgets the tokens, and the registrations too if you say so. True when they are gone. */
 bool host_sign_out(struct host *host, bool forget_client);
-/* Sends a request to the MCP server with the token; whatever a 401 or 403 demands is done and the request repeated. False if
- * there is no answer to be freed. */
+/* Sends a request to the MCP server with the token; whatever a 401 or 403 demands is done and the request repeated.
+ * False if there is no answer to be freed. */
 bool host_send(struct host *host, const struct http_request *request, struct http_reply *reply);
 
 /* The mcp_oauth_reach of requests to the MCP server. */

@@ -44,8 +44,8 @@ static void clear_headers(struct http_reply *reply)
     reply->header_count = 0;
 }
 
-/* The address is checked here, after the name was resolved and before anything is sent: what is checked is what is connected
- * to (MCP security best practices, SSRF). curl tries the name's next address when this one is refused. */
+/* The address is checked here, after the name was resolved and before anything is sent: what is checked is what is
+ * connected to (MCP security best practices, SSRF). curl tries the name's next address when this one is refused. */
 static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;

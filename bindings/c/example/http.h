@@ -1,8 +1,8 @@
 /* How is one request sent within its limits?
  *
- * Redirects are handed back, no cookie is kept, no proxy is used (behind one, nobody could tell which address is reached), no
- * content encoding is asked for, TLS is always verified, and no connection is used twice, so that nothing is ever sent a
- * second time. */
+ * Redirects are handed back, no cookie is kept, no proxy is used (behind one, nobody could tell which address is
+ * reached), no content encoding is asked for, TLS is always verified, and no connection is used twice, so that nothing
+ * is ever sent a second time. */
 #ifndef HTTP_H
 #define HTTP_H
 

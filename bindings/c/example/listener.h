@@ -7,12 +7,13 @@
 
 struct listener;
 
-/* Listens on loopback where the redirect URI says: on its port, or on any free one where that is 0 or taken. NULL for a URI that
- * nobody can listen on here. */
+/* Listens on loopback where the redirect URI says: on its port, or on any free one where that is 0 or taken. NULL for a
+ * URI that nobody can listen on here. */
 struct listener *listener_open(mcp_oauth_slice redirect_uri);
 /* The redirect URI with the port in it. */
 const char *listener_uri(const struct listener *listener);
-/* Waits for a request to the redirect URI, for so many milliseconds at most. Its query, to be freed with `forget`, or NULL. */
+/* Waits for a request to the redirect URI, for so many milliseconds at most. Its query, to be freed with `forget`, or
+ * NULL. */
 char *listener_wait(struct listener *listener, uint64_t wait_ms);
 void listener_close(struct listener **listener);
 

@@ -2,8 +2,8 @@
  *
  *     sign-in [--headless] [--store FOLDER] [--trace] URL [TOOL [ARGUMENTS]]
  *
- * Without a tool, lists those that there are. Exit codes: 0 done, 1 the server did not answer as it should, 2 wrong usage,
- * 3 a person is needed, 4 the sign-in failed otherwise. */
+ * Without a tool, lists those that there are. Exit codes: 0 done, 1 the server did not answer as it should, 2 wrong
+ * usage, 3 a person is needed, 4 the sign-in failed otherwise. */
 #include <curl/curl.h>
 #include <getopt.h>
 #include <stdio.h>

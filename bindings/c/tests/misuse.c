@@ -181,8 +181,9 @@ static void text_that_is_none(const mcp_oauth_config *config, mcp_oauth_machine 
     GIVES(RECORD_MALFORMED, mcp_oauth_machine_resume(config, NONE, junk, &made));
     GIVES(RECORD_MALFORMED, mcp_oauth_generation_of(junk, &number));
     GIVES(RECORD_MALFORMED, mcp_oauth_describe_grant(junk, &grant));
-    GIVES(RECORD_TOO_NEW, mcp_oauth_generation_of(
-                              text("{\"format\":\"mcp-oauth-grant\",\"version\":99,\"generation\":1,\"body\":0}"), &number));
+    GIVES(RECORD_TOO_NEW,
+          mcp_oauth_generation_of(text("{\"format\":\"mcp-oauth-grant\",\"version\":99,\"generation\":1,\"body\":0}"),
+                                  &number));
     HOLDS(made == NULL && grant == NULL);
     OK(mcp_oauth_key_of_callback(MCP_OAUTH_CALLBACK_FORM_QUERY, text("code=1"), &buffer));
     HOLDS(buffer.data == NULL && buffer.len == 0);
@@ -213,7 +214,8 @@ static void calls_out_of_order(const mcp_oauth_config *config)
     uint64_t id = flow.step.id;
     OK(mcp_oauth_machine_next(flow.machine, &flow.step));
     HOLDS(flow.step.id == id && flow.step.redirect_uri.len > 0);
-    OK(mcp_oauth_machine_redirect_bound(flow.machine, id, text("http://127.0.0.1:49152/callback"), flow.now, &flow.step));
+    OK(mcp_oauth_machine_redirect_bound(flow.machine, id, text("http://127.0.0.1:49152/callback"), flow.now,
+                                        &flow.step));
     OK(mcp_oauth_machine_redirect_bound(flow.machine, id, text("http://127.0.0.1:49152/callback"), flow.now, &step));
     HOLDS(step.ignored == MCP_OAUTH_IGNORED_STALE);
     flow_until(&flow, MCP_OAUTH_KIND_OPEN_URL);
@@ -287,10 +289,10 @@ static void *enter(void *data)
     mcp_oauth_step step;
     mcp_oauth_request_headers headers;
     for (int i = 0; i < 20000; i++) {
-        mcp_oauth_status status =
-            i % 2 == 0 ? mcp_oauth_machine_tick(shared->machine, 1, &step)
-                       : mcp_oauth_machine_request_headers(shared->machine, text("GET"), text("https://mcp.example/mcp"),
-                                                           1, &headers);
+        mcp_oauth_status status = i % 2 == 0
+                                      ? mcp_oauth_machine_tick(shared->machine, 1, &step)
+                                      : mcp_oauth_machine_request_headers(shared->machine, text("GET"),
+                                                                          text("https://mcp.example/mcp"), 1, &headers);
         HOLDS(status == MCP_OAUTH_STATUS_OK || status == MCP_OAUTH_STATUS_BUSY);
         atomic_fetch_add(status == MCP_OAUTH_STATUS_OK ? &shared->inside : &shared->busy, 1);
     }

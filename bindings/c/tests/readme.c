@@ -22,7 +22,8 @@ static mcp_oauth_config *web_config(const char *url)
     mcp_oauth_config *config = NULL;
     OK(mcp_oauth_settings_new(&settings));
     OK(mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_SERVER_URL, slice(url)));
-    OK(mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_REDIRECT_URI, slice("https://app.example.com/callback")));
+    OK(mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_REDIRECT_URI,
+                               slice("https://app.example.com/callback")));
     OK(mcp_oauth_config_new(settings, NULL, &config));
     OK(mcp_oauth_settings_free(&settings));
     return config;

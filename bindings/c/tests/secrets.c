@@ -24,10 +24,9 @@ static void clean(mcp_oauth_slice shown)
 static void clean_step(const mcp_oauth_step *step)
 {
     const mcp_oauth_slice shown[] = {
-        step->phase,       step->method,      step->purpose, step->redirect_uri, step->issuer,
-        step->scopes,      step->new_scopes,  step->key,     step->code,         step->stage,
-        step->clause,      step->text,        step->subject, step->wanted,       step->received,
-        step->server_code, step->server_text,
+        step->phase,      step->method, step->purpose,  step->redirect_uri, step->issuer,      step->scopes,
+        step->new_scopes, step->key,    step->code,     step->stage,        step->clause,      step->text,
+        step->subject,    step->wanted, step->received, step->server_code,  step->server_text,
     };
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         clean(shown[i]);

@@ -1,7 +1,7 @@
 /* Does memory stay flat over thousands of flows? soak [FLOWS]
  *
- * Counts the bytes that are allocated, to the last one: what the first flow leaves behind is no leak, what every flow leaves
- * behind is. The allocator must not set freed memory aside, which would count: run it with
+ * Counts the bytes that are allocated, to the last one: what the first flow leaves behind is no leak, what every flow
+ * leaves behind is. The allocator must not set freed memory aside, which would count: run it with
  * GLIBC_TUNABLES=glibc.malloc.tcache_count=0. */
 #include <malloc.h>
 
@@ -30,11 +30,13 @@ static void live(const mcp_oauth_config *config)
     flow_until(&flow, MCP_OAUTH_KIND_AUTHORIZED);
     HOLDS(flow.step.kind == MCP_OAUTH_KIND_AUTHORIZED);
     flow.now += 3600 * 1000;
-    OK(mcp_oauth_machine_request_headers(flow.machine, text("POST"), text("https://mcp.example/mcp"), flow.now, &headers));
+    OK(mcp_oauth_machine_request_headers(flow.machine, text("POST"), text("https://mcp.example/mcp"), flow.now,
+                                         &headers));
     HOLDS(headers.credentials == MCP_OAUTH_CREDENTIALS_REFRESH_DUE);
     OK(mcp_oauth_machine_refresh(flow.machine, flow.now, &flow.step));
     flow_until(&flow, MCP_OAUTH_KIND_AUTHORIZED);
-    OK(mcp_oauth_machine_request_headers(flow.machine, text("POST"), text("https://mcp.example/mcp"), flow.now, &headers));
+    OK(mcp_oauth_machine_request_headers(flow.machine, text("POST"), text("https://mcp.example/mcp"), flow.now,
+                                         &headers));
     HOLDS(headers.credentials == MCP_OAUTH_CREDENTIALS_READY);
     OK(mcp_oauth_machine_take_trace(flow.machine, &entries, &count));
     HOLDS(count > 0);

@@ -78,3 +78,34 @@ impl<T> Drop for Entered<'_, T> {
         self.0.state.store(state, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::c::boundary::guard;
+
+    #[test]
+    fn one_call_at_a_time_gets_in() {
+        let handle = Exclusive::new(1);
+        let inside = handle.enter().ok();
+        assert!(inside.is_some());
+        assert_eq!(handle.enter().err(), Some(Status::Busy));
+        assert_eq!(handle.close(), Err(Status::Busy));
+        drop(inside);
+        assert_eq!(handle.enter().map(|value| *value), Ok(1));
+        assert_eq!(handle.close(), Ok(()));
+        assert_eq!(handle.enter().err(), Some(Status::Busy));
+    }
+
+    #[test]
+    fn a_handle_in_which_a_call_panicked_can_only_be_freed() {
+        let handle = Exclusive::new(1);
+        let status = guard(|| {
+            let _inside = handle.enter()?;
+            panic!("a defect, for this test")
+        });
+        assert_eq!(status, Status::Panicked);
+        assert_eq!(handle.enter().err(), Some(Status::Panicked));
+        assert_eq!(handle.close(), Ok(()));
+    }
+}

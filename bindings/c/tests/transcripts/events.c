@@ -152,8 +152,8 @@ static mcp_oauth_status give(const struct given *given, mcp_oauth_step *step)
     if (strcmp(name, "reply") == 0)
         return give_reply(given, step);
     if (strcmp(name, "unreachable") == 0)
-        return mcp_oauth_machine_unreachable(machine, given->id,
-                                             number_of(CAUSES, json_object_get_string(given->body)), now, step);
+        return mcp_oauth_machine_unreachable(machine, given->id, number_of(CAUSES, json_object_get_string(given->body)),
+                                             now, step);
     if (strcmp(name, "redirect_bound") == 0)
         return mcp_oauth_machine_redirect_bound(machine, given->id, json_slice(given->body), now, step);
     if (strcmp(name, "callback") == 0)

@@ -71,7 +71,7 @@ static json_object *save(const mcp_oauth_step *step)
     return shown;
 }
 
-static json_object *delete(const mcp_oauth_step *step)
+static json_object *delete (const mcp_oauth_step *step)
 {
     json_object *shown = json_object_new_object();
     json_object_object_add(shown, "key", json_text(step->key));
@@ -121,7 +121,7 @@ json_object *render(const mcp_oauth_step *step)
         json_object_object_add(shown, "save", save(step));
         break;
     case MCP_OAUTH_KIND_DELETE:
-        json_object_object_add(shown, "delete", delete (step));
+        json_object_object_add(shown, "delete", removal(step));
         break;
     case MCP_OAUTH_KIND_ASK_FOR_CLIENT:
         json_object_object_add(shown, "ask_for_client", ask_for_client(step));

@@ -102,8 +102,8 @@ static bool resume_and_compare(struct replay *replay, const mcp_oauth_step *step
     mcp_oauth_machine *resumed = NULL;
     mcp_oauth_step next;
     mcp_oauth_machine_snapshot(replay->machine, &snapshot);
-    bool good = mcp_oauth_machine_resume(replay->config, replay->account, contents(snapshot), &resumed) ==
-                MCP_OAUTH_STATUS_OK;
+    bool good =
+        mcp_oauth_machine_resume(replay->config, replay->account, contents(snapshot), &resumed) == MCP_OAUTH_STATUS_OK;
     if (!good) {
         fail(replay, "the snapshot cannot be resumed");
     } else {
