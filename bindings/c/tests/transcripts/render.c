@@ -71,7 +71,7 @@ static json_object *save(const mcp_oauth_step *step)
     return shown;
 }
 
-static json_object *delete (const mcp_oauth_step *step)
+static json_object *removal(const mcp_oauth_step *step)
 {
     json_object *shown = json_object_new_object();
     json_object_object_add(shown, "key", json_text(step->key));
