@@ -109,6 +109,7 @@ bench: ## Measure what the core costs, beside the bare primitives and beside rmc
 	@command -v valgrind >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install -qq -y valgrind || true
 	cargo build -q $(LOCKED) --release -p mcp-oauth-host --bin mcp-oauth
 	cargo bench -q $(LOCKED) -p mcp-oauth-bench -- $(CARGO_TARGET_DIR)/release/mcp-oauth
+	tools/with cc=gcc -- $(MAKE) -s -C bindings/c bench
 
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
