@@ -111,12 +111,12 @@ static bool told(struct host *host, mcp_oauth_status status)
     return status == MCP_OAUTH_STATUS_OK;
 }
 
-static bool decline(struct host *host, uint64_t id, int32_t refusal)
+static void decline(struct host *host, uint64_t id, int32_t refusal)
 {
-    return told(host, mcp_oauth_machine_declined(host->machine, id, refusal, now_ms(), &host->step));
+    told(host, mcp_oauth_machine_declined(host->machine, id, refusal, now_ms(), &host->step));
 }
 
-static bool send_request(struct host *host, const mcp_oauth_step *wanted)
+static void send_request(struct host *host, const mcp_oauth_step *wanted)
 {
     struct http_reply reply;
     struct http_request request = {
@@ -130,27 +130,32 @@ static bool send_request(struct host *host, const mcp_oauth_step *wanted)
         .reach = wanted->reach,
     };
     int32_t cause = http_exchange(&request, &reply);
-    if (cause != 0)
-        return told(host, mcp_oauth_machine_unreachable(host->machine, wanted->id, cause, now_ms(), &host->step));
+    if (cause != 0) {
+        told(host, mcp_oauth_machine_unreachable(host->machine, wanted->id, cause, now_ms(), &host->step));
+        return;
+    }
     mcp_oauth_status status = mcp_oauth_machine_reply(host->machine, wanted->id, reply.status, reply.headers,
                                                       reply.header_count, reply.body, now_ms(), &host->step);
     http_reply_free(&reply);
-    return told(host, status);
+    told(host, status);
 }
 
-static bool bind_redirect(struct host *host, const mcp_oauth_step *wanted)
+static void bind_redirect(struct host *host, const mcp_oauth_step *wanted)
 {
     mcp_oauth_slice uri = wanted->redirect_uri;
     if (host->user != HOST_ELSEWHERE) {
         listener_close(&host->listener);
         host->listener = listener_open(uri);
-        if (host->listener == NULL)
-            return decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
+        if (host->listener == NULL) {
+            decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
+            return;
+        }
         uri = slice(listener_uri(host->listener));
     }
     mcp_oauth_status status = mcp_oauth_machine_redirect_bound(host->machine, wanted->id, uri, now_ms(), &host->step);
     /* One that this client may not use: there is no other. */
-    return told(host, status) || decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
+    if (!told(host, status))
+        decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
 }
 
 static bool call_back(struct host *host, int32_t form, const char *text)
@@ -158,7 +163,7 @@ static bool call_back(struct host *host, int32_t form, const char *text)
     return told(host, mcp_oauth_machine_callback(host->machine, form, slice(text), now_ms(), &host->step));
 }
 
-static bool follow(struct host *host, const mcp_oauth_step *wanted)
+static void follow(struct host *host, const mcp_oauth_step *wanted)
 {
     char *callback = NULL;
     int32_t refusal = browser_follow(wanted, host->reach, &callback);
@@ -168,14 +173,17 @@ static bool follow(struct host *host, const mcp_oauth_step *wanted)
         /* No other callback will come, since nobody was sent anywhere. */
         refusal = MCP_OAUTH_REFUSAL_UNABLE;
     }
-    return host->step.id != wanted->id || decline(host, wanted->id, refusal);
+    if (host->step.id == wanted->id)
+        decline(host, wanted->id, refusal);
 }
 
-static bool browse(struct host *host, const mcp_oauth_step *wanted)
+static void browse(struct host *host, const mcp_oauth_step *wanted)
 {
-    /* Nobody would be there to hear of the callback. */
-    if (host->listener == NULL)
-        return decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
+    if (host->listener == NULL) {
+        /* Nobody would hear of the callback. */
+        decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
+        return;
+    }
     if (!browser_open(wanted->url))
         /* For the eyes of the person: it carries `state` and belongs into no log. */
         fprintf(stderr, "Open this page in your browser:\n%.*s\n", (int)wanted->url.len,
@@ -193,10 +201,14 @@ static bool browse(struct host *host, const mcp_oauth_step *wanted)
             told(host, mcp_oauth_machine_tick(host->machine, now, &host->step));
         forget(query);
     }
-    return true;
 }
 
-static bool keep(struct host *host, const mcp_oauth_step *wanted)
+static bool answered(struct host *host, uint64_t id, int32_t result, mcp_oauth_slice record)
+{
+    return told(host, mcp_oauth_machine_stored(host->machine, id, result, record, now_ms(), &host->step));
+}
+
+static void keep(struct host *host, const mcp_oauth_step *wanted)
 {
     uint8_t *record = NULL;
     size_t length = 0;
@@ -207,34 +219,41 @@ static bool keep(struct host *host, const mcp_oauth_step *wanted)
         result = host->store->save(host->store, wanted);
     else
         result = host->store->remove(host->store, wanted);
-    mcp_oauth_status status = mcp_oauth_machine_stored(host->machine, wanted->id, result,
-                                                       (mcp_oauth_slice){record, length}, now_ms(), &host->step);
+    if (!answered(host, wanted->id, result, (mcp_oauth_slice){record, length}))
+        /* No answer to what was asked: a store of somebody's own that does not know what it did. */
+        answered(host, wanted->id, MCP_OAUTH_STORE_RESULT_FAILED, (mcp_oauth_slice){NULL, 0});
     if (record != NULL)
         explicit_bzero(record, length);
     free(record);
-    return told(host, status);
 }
 
-/* Carries out one action; false if the machine took no answer to it. */
-static bool carry_out(struct host *host)
+/* Carries out one action. */
+static void carry_out(struct host *host)
 {
     /* Its slices live until the machine is told what came of it. */
     const mcp_oauth_step wanted = host->step;
     switch (wanted.kind) {
     case MCP_OAUTH_KIND_HTTP:
-        return send_request(host, &wanted);
+        send_request(host, &wanted);
+        break;
     case MCP_OAUTH_KIND_BIND_REDIRECT:
-        return bind_redirect(host, &wanted);
+        bind_redirect(host, &wanted);
+        break;
     case MCP_OAUTH_KIND_OPEN_URL:
-        return host->user == HOST_HEADLESS ? follow(host, &wanted) : browse(host, &wanted);
+        if (host->user == HOST_HEADLESS)
+            follow(host, &wanted);
+        else
+            browse(host, &wanted);
+        break;
     case MCP_OAUTH_KIND_LOAD:
     case MCP_OAUTH_KIND_SAVE:
     case MCP_OAUTH_KIND_DELETE:
-        return keep(host, &wanted);
+        keep(host, &wanted);
+        break;
     default:
         /* MCP_OAUTH_KIND_ASK_FOR_CLIENT, which the settings of this example never lead to, and what a later library may
          * add. */
-        return decline(host, wanted.id, MCP_OAUTH_REFUSAL_UNABLE);
+        decline(host, wanted.id, MCP_OAUTH_REFUSAL_UNABLE);
     }
 }
 
@@ -242,9 +261,14 @@ static bool carry_out(struct host *host)
 static bool run(struct host *host)
 {
     while (host->step.kind < MCP_OAUTH_KIND_IDLE) {
+        uint64_t id = host->step.id;
         if (host->step.kind == MCP_OAUTH_KIND_OPEN_URL && host->user == HOST_ELSEWHERE)
             return false;
-        if (!carry_out(host) && !told(host, mcp_oauth_machine_cancel(host->machine, now_ms(), &host->step)))
+        carry_out(host);
+        if (host->step.id == id)
+            /* The machine took no answer, and there is no other. */
+            told(host, mcp_oauth_machine_cancel(host->machine, now_ms(), &host->step));
+        if (host->step.id == id)
             return false;
     }
     return host->step.kind == MCP_OAUTH_KIND_AUTHORIZED;

@@ -167,13 +167,13 @@ static void answer(struct connection *connection, const char *status, const char
     hang_up(connection);
 }
 
-/* Whether the one Host field is ours: another name that leads to loopback is DNS rebinding, or somebody's mistake. */
+/* Whether the one Host field is ours, among fields that end with an empty line: another name that leads to loopback is
+ * DNS rebinding, or somebody's mistake. */
 static bool is_here(const struct listener *listener, const char *fields)
 {
     int hosts = 0;
     bool ours = false;
-    for (const char *line = fields; line != NULL && *line != '\r'; line = strstr(line, "\r\n")) {
-        line += strncmp(line, "\r\n", 2) == 0 ? 2 : 0;
+    for (const char *line = fields; *line != '\r'; line = strstr(line, "\r\n") + 2) {
         if (strncasecmp(line, "host:", 5) != 0)
             continue;
         const char *value = line + 5 + strspn(line + 5, " \t");
