@@ -37,6 +37,7 @@ pub fn generation_of(record: &[u8]) -> Result<u64, RecordError> {
 
 /// A stored grant without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct GrantSummary {
     /// The MCP server's URL, as configured when the grant was stored.
     pub server_url: String,
@@ -48,6 +49,7 @@ pub struct GrantSummary {
 
 /// What one authorization server gave.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct IssuerSummary {
     /// Its identifier.
     pub issuer: String,

@@ -149,6 +149,7 @@ fn pairs(parameters: Vec<Parameter>) -> Vec<(String, String)> {
 
 /// A parameter of a request.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -205,6 +206,7 @@ impl From<Preregistered> for core::Preregistered {
 
 /// Endpoints that the host vouches for.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct GivenEndpoints {
     /// Where the user signs in.
     pub authorization: String,
@@ -217,6 +219,7 @@ pub struct GivenEndpoints {
 
 /// A client ID metadata document published by the host.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct ClientDocument {
     /// Its URL, which is the client identifier.
     pub url: String,
@@ -256,6 +259,7 @@ impl From<AuthMethod> for core::AuthMethod {
 
 /// Deviations from the specification that a server may need: each is named, off unless said, and shown in the trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct Deviations {
     /// The issuer asked for, and the issuer that its metadata publishes instead.
     #[uniffi(default)]
@@ -288,6 +292,7 @@ pub struct Deviations {
 
 /// An exact pair of issuers.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct IssuerPair {
     /// The issuer asked for.
     pub asked: String,

@@ -4,6 +4,7 @@ use mcp_oauth_core as core;
 
 /// One decision: without secrets, and safe to show.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct TraceEntry {
     /// The stable name of the decision.
     pub name: String,

@@ -1,0 +1,75 @@
+"""MCP authorization for Python: sign in to protected MCP servers from ``httpx``, ``httpx2`` and the ``mcp`` SDK.
+
+    import httpx2
+    from mcp_oauth_core import OAuth
+
+    with httpx2.Client(auth=OAuth("https://mcp.example.com/mcp")) as client:
+        client.post("https://mcp.example.com/mcp", json=...)
+
+``machine`` is the state machine itself, for hosts that do everything else on their own.
+"""
+
+from . import _crossing as _crossing  # Before anything crosses.
+from . import machine, stores
+from ._errors import AuthorizationError, Closed, ConfigError, Error, NeedsUser, NoPendingSignIn
+from ._oauth import OAuth
+from ._run import ClientSource, ProvidedClient
+from ._settings import SettingsOptions
+from ._sign_in import OpenUrl, SignIn, open_browser
+from .machine import (
+    Advice,
+    AuthMethod,
+    ClientDocument,
+    Deviations,
+    Failure,
+    Fault,
+    GivenEndpoints,
+    GrantSummary,
+    IssuerPair,
+    IssuerSummary,
+    Parameter,
+    Preregistered,
+    Reach,
+    Stage,
+)
+from .stores import FileStore, KeyringStore, MemoryStore, Store, StoreError, default_store
+
+__version__ = machine.version()
+
+__all__ = [
+    "Advice",
+    "AuthMethod",
+    "AuthorizationError",
+    "ClientDocument",
+    "ClientSource",
+    "Closed",
+    "ConfigError",
+    "Deviations",
+    "Error",
+    "Failure",
+    "Fault",
+    "FileStore",
+    "GivenEndpoints",
+    "GrantSummary",
+    "IssuerPair",
+    "IssuerSummary",
+    "KeyringStore",
+    "MemoryStore",
+    "NeedsUser",
+    "NoPendingSignIn",
+    "OAuth",
+    "OpenUrl",
+    "Parameter",
+    "Preregistered",
+    "ProvidedClient",
+    "Reach",
+    "SettingsOptions",
+    "SignIn",
+    "Stage",
+    "Store",
+    "StoreError",
+    "default_store",
+    "machine",
+    "open_browser",
+    "stores",
+]

@@ -1,0 +1,51 @@
+"""Where are credentials kept?
+
+``default_store`` is right for a program of a person: the platform's keyring, or files where there is none. Anything with the
+methods of ``Store`` will do as well.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+from ._file import FileStore
+from ._keyring import KeyringStore
+from ._memory import MemoryStore
+from ._place import StoreError, default_store, home
+
+__all__ = ["FileStore", "Holding", "KeyringStore", "MemoryStore", "Store", "StoreError", "default_store", "home"]
+
+
+class Store(Protocol):
+    """A credential store. Every record is secret: it belongs into a keychain, an encrypted column or a file that only its
+    owner can read.
+
+    A write happens completely or not at all, is durable when the method returns, and happens only if the store holds exactly
+    the generation that is expected (compare and swap); otherwise the method returns False and nothing has changed.
+
+    Called from threads of its own, one call at a time for each ``OAuth``: it may block, and several may use one store.
+    """
+
+    def load(self, key: str) -> bytes | None:
+        """The record of this key, as it was saved; None if there is none."""
+        ...
+
+    def save(self, key: str, record: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None) -> bool:
+        """Writes the record of this key, which then has the generation ``generation``, if the store holds the generation
+        ``expected`` (None: no record). The store may drop the record after ``expires_at_ms`` (milliseconds since the epoch)."""
+        ...
+
+    def delete(self, key: str, *, expected: int) -> bool:
+        """Removes the record of this key if the store holds the generation ``expected``. No record is a conflict."""
+        ...
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A store that can also keep other processes from refreshing what this one is about to refresh: a refresh token that is
+    sent twice looks stolen, and a server that rotates them then takes everything back (RFC 9700 §4.14.2)."""
+
+    def hold(self, key: str) -> AbstractContextManager[object]:
+        """Waits for those who hold this key now, though not for ever: writes are safe without it."""
+        ...

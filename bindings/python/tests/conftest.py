@@ -1,0 +1,123 @@
+"""What do the tests sign in to?"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from mcp_oauth_core import MemoryStore, OAuth, SignIn
+
+
+class Testbed:
+    """A protected MCP server and its authorization server, in a process of their own."""
+
+    __test__ = False
+
+    def __init__(self, *arguments: str) -> None:
+        program = os.environ["MCP_OAUTH_TESTBED"]
+        self._process = subprocess.Popen(
+            [program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        urls = json.loads(self._process.stdout.readline())
+        self.url: str = urls["mcp_url"]
+        self.issuer: str = urls["issuer"]
+        self._admin: str = urls["admin_url"]
+
+    def tell(self, control: str) -> None:
+        httpx2.post(f"{self._admin}/{control}").raise_for_status()
+
+    def ask(self, what: str) -> Any:
+        return httpx2.get(f"{self._admin}/{what}").raise_for_status().json()
+
+    def behave(self, **changes: dict[str, Any]) -> None:
+        """Bends members of the behaviour, group by group."""
+        behaviour = self.ask("behaviour")
+        for group, members in changes.items():
+            if isinstance(behaviour[group], dict):
+                behaviour[group].update(members)
+            else:
+                behaviour[group] = members
+        httpx2.put(f"{self._admin}/behaviour", json=behaviour).raise_for_status()
+
+    def counts(self) -> dict[str, int]:
+        return self.ask("counts")
+
+    def close(self) -> None:
+        self._process.communicate()
+        assert self._process.returncode == 0
+
+
+@pytest.fixture
+def testbed() -> Iterator[Testbed]:
+    bed = Testbed()
+    try:
+        yield bed
+        assert bed.ask("breaches") == []
+    finally:
+        bed.close()
+
+
+class Person:
+    """Somebody with a browser, who says yes to everything."""
+
+    def __init__(self) -> None:
+        self.pages: list[SignIn] = []
+
+    def __call__(self, sign_in: SignIn) -> None:
+        self.pages.append(sign_in)
+        threading.Thread(target=visit, args=(sign_in.url,)).start()
+
+
+def visit(url: str) -> httpx2.Response:
+    """Follows the redirects of a page, as a browser does."""
+    return httpx2.get(url, follow_redirects=True)
+
+
+def callback_of(url: str) -> str:
+    """Where a page sends the browser back to, when nobody listens there."""
+    while True:
+        location = httpx2.get(url).headers["location"]
+        if "code=" in location or "error=" in location:
+            return location
+        url = location
+
+
+@pytest.fixture
+def person() -> Person:
+    return Person()
+
+
+@pytest.fixture
+def oauth(testbed: Testbed, person: Person) -> Iterator[OAuth]:
+    oauth = OAuth(testbed.url, store=MemoryStore(), open_url=person)
+    yield oauth
+    oauth.close()
+
+
+LIST_TOOLS: dict[str, Any] = {
+    "json": {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/list",
+        "params": {
+            "_meta": {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
+                "io.modelcontextprotocol/clientCapabilities": {},
+            }
+        },
+    },
+    "headers": {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/list",
+    },
+}
