@@ -35,7 +35,7 @@ test-wasm:
 	tools/wasm-build
 
 .PHONY: transcripts
-transcripts: ## Replay the transcripts: HOST=rust, c, go or swift
+transcripts: ## Replay the transcripts: HOST=rust, c, go, python or swift
 	tests/transcripts/replay $(HOST)
 
 .PHONY: requirements
@@ -86,6 +86,19 @@ $(SPECS:%=conformance-go-%): conformance-go-%:
 check: check-go
 check-go:
 	$(WITH_GO) ./check
+
+.PHONY: python
+python: test-python ## Build the Python wheel, test it beside both MCP SDKs, check its types
+
+.PHONY: test-python
+test: test-python
+test-python: $(SPECS:%=conformance-python-%)
+	bindings/python/test
+	tests/transcripts/replay python
+
+.PHONY: $(SPECS:%=conformance-python-%)
+$(SPECS:%=conformance-python-%): conformance-python-%:
+	tools/with python3 npm -- tests/conformance/run --host python --spec $*
 
 .PHONY: swift
 swift: check-swift test-swift ## Build the Swift package and the library in it, check and test it
