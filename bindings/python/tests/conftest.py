@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,9 +77,10 @@ class Person:
         threading.Thread(target=visit, args=(sign_in.url,)).start()
 
 
-def visit(url: str) -> httpx2.Response:
-    """Follows the redirects of a page, as a browser does."""
-    return httpx2.get(url, follow_redirects=True)
+def visit(url: str) -> None:
+    """Follows the redirects of a page, as a browser does, and logs as little."""
+    with urllib.request.urlopen(url) as page:
+        page.read()
 
 
 def callback_of(url: str) -> str:

@@ -22,7 +22,7 @@ _string_at = ctypes.string_at
 _bytes_pointer = ctypes.POINTER(ctypes.c_char)
 _Status: Any = generated._UniffiRustCallStatus
 _ForeignBytes: Any = generated._UniffiForeignBytes
-_check: Any = generated._uniffi_check_call_status
+_check: Any = getattr(generated, "_uniffi_check_call_status")
 _buffer_from: Any = generated._UniffiLib.ffi_mcp_oauth_ffi_rustbuffer_from_bytes
 _buffer_free: Any = generated._UniffiLib.ffi_mcp_oauth_ffi_rustbuffer_free
 
@@ -121,7 +121,11 @@ for _name, _layout in _NUMBERS.items():
 
 
 def _buffer_of(data: bytes) -> Any:
-    return _call_with_error(None, _buffer_from, _ForeignBytes(len(data), ctypes.cast(data, _bytes_pointer)))
+    return _call_with_error(None, _buffer_from, _ForeignBytes(len(data), ctypes.cast(ctypes.c_char_p(data), _bytes_pointer)))
+
+
+def _consume(buffer: Any) -> _Reading:
+    return _Reading(buffer)
 
 
 def _lower_text(value: str) -> Any:
@@ -135,6 +139,6 @@ def _replace(owner: Any, name: str, value: object) -> None:
 
 _replace(generated, "_uniffi_rust_call", _call)
 _replace(generated, "_uniffi_rust_call_with_error", _call_with_error)
-_replace(generated._UniffiRustBuffer, "consume_with_stream", lambda buffer: _Reading(buffer))
+_replace(generated._UniffiRustBuffer, "consume_with_stream", _consume)
 _replace(generated._UniffiRustBuffer, "alloc_with_builder", staticmethod(_Writing))
 _replace(generated._UniffiFfiConverterString, "lower", staticmethod(_lower_text))

@@ -15,14 +15,13 @@ from typing import TypeVar
 import anyio
 import anyio.lowlevel
 
-from ._errors import AuthorizationError, Closed, NeedsUser, NoPendingSignIn
+from ._errors import AuthorizationError, Closed, NeedsUser, NoPendingSignIn, RecordError
 from ._run import Host, Run, is_rest, now_ms, tell
 from .machine import (
     GrantSummary,
     Machine,
     Next,
     Outcome,
-    RecordError,
     RequestHeaders,
     Step,
     describe_grant,
@@ -94,7 +93,9 @@ class Driver:
             if (run := self._run) is None:
                 return
             step = tell(run.machine, run.machine.cancel(now_ms()))
-            if isinstance(step.next, Next.FAILED) and self._ended is not None:
+            if not isinstance(step.next, Next.FAILED):
+                run.interrupt()
+            elif self._ended is not None:
                 # The thread may be waiting for a server, and nobody has to wait for the thread.
                 run.abandon()
                 self._end(self._ended, AuthorizationError(step.next.failure))

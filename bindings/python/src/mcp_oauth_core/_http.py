@@ -79,15 +79,16 @@ class DirectNetwork:
 
 
 def _exchange(pool: httpcore2.ConnectionPool, request: Next.HTTP) -> Reply:
-    headers = [tuple(line.split(": ", 1)) for line in request.headers.splitlines()]
+    fields = [line.partition(": ") for line in request.headers.splitlines()]
+    headers = [(name, value) for name, _, value in fields]
     with pool.stream(request.method, request.url, headers=headers, content=request.body) as response:
         body = bytearray()
         for chunk in response.iter_stream():
             body += chunk
             if len(body) > request.max_body_bytes:
                 raise _Refused(Cause.TOO_LARGE)
-        fields = b"\n".join(name + b": " + value for name, value in response.headers)
-        return Reply(response.status, fields, bytes(body))
+        lines = b"\n".join(name + b": " + value for name, value in response.headers)
+        return Reply(response.status, lines, bytes(body))
 
 
 def _is_about_tls(error: BaseException) -> bool:
@@ -135,12 +136,14 @@ class _CheckedBackend(httpcore2.NetworkBackend):
         inside = [address for address in found if self._reach.allows_address(address)]
         if not inside:
             raise _Refused(Cause.BLOCKED if found else Cause.DNS)
-        last: httpcore2.ConnectError | None = None
+        last = httpcore2.ConnectError()
         for address in inside:
-            with contextlib.suppress(httpcore2.ConnectError):
+            try:
                 stream = self._sockets.connect_tcp(address, port, self._deadline.left())
                 return _BoundedStream(stream, self._deadline)
-        raise last or httpcore2.ConnectError()
+            except httpcore2.ConnectError as error:
+                last = error
+        raise last
 
 
 class _BoundedStream(httpcore2.NetworkStream):

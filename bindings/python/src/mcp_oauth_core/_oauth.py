@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import httpx2
 
-from ._driver import Driver, settled, settled_async
+from ._driver import Driver, Event, settled, settled_async
 from ._http import DirectNetwork
 from ._listener import Place
 from ._run import ClientSource, Host
@@ -27,7 +28,8 @@ else:
 if TYPE_CHECKING:
     import httpx
 
-    class _Auth(httpx.Auth, httpx2.Auth): ...
+    class _Auth(httpx.Auth, httpx2.Auth):  # pyright: ignore[reportIncompatibleMethodOverride]
+        pass
 
 else:
     try:
@@ -41,6 +43,17 @@ else:
 
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A flow that has to end before anything else is done."""
+
+    ended: Future[Next]
+
+
+Steps: TypeAlias = Generator[_Waiting, Next, T]
+
 
 # How often one request is repeated after a refusal. The machine gives up earlier by itself; this is for a server and a
 # machine that disagree for ever.
@@ -153,28 +166,25 @@ class OAuth(_Auth):
         """Called by ``httpx.Client`` and ``httpx2.Client``."""
         request.read()  # It may have to be sent again.
         steps = self._authorize(request)
-        try:
-            step = next(steps)
+        answer: Any = None
+        with suppress(StopIteration):
             while True:
-                step = steps.send(settled(step) if isinstance(step, Future) else (yield step))
-        except StopIteration:
-            return
+                step = steps.send(answer)
+                answer = settled(step.ended) if isinstance(step, _Waiting) else (yield step)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Called by ``httpx.AsyncClient`` and ``httpx2.AsyncClient``."""
         await request.aread()  # It may have to be sent again.
         steps = self._authorize(request)
-        try:
-            step = next(steps)
+        answer: Any = None
+        with suppress(StopIteration):
             while True:
-                if isinstance(step, Future):
+                step = steps.send(answer)
+                if isinstance(step, _Waiting):
                     with _off_the_clock():
-                        answer: Any = await settled_async(step)
+                        answer = await settled_async(step.ended)
                 else:
                     answer = yield step
-                step = steps.send(answer)
-        except StopIteration:
-            return
 
     def _authorize(self, request: Any) -> Generator[Any, Any, None]:
         """Yields the request whenever it is to be sent, and flows to wait for."""
@@ -192,12 +202,12 @@ class OAuth(_Auth):
             if not self._driver.request_headers(request.method, url).is_READY():
                 return  # What was obtained is not for this URL.
 
-    def _put_token(self, request: Any, url: str) -> Generator[Any, Any, int | None]:
+    def _put_token(self, request: Any, url: str) -> Steps[int | None]:
         """Puts the token on a request, refreshed if that is due, and tells its generation."""
         headers = self._driver.request_headers(request.method, url)
         if not isinstance(headers, RequestHeaders.READY):
             if (reading := self._driver.read_grant()) is not None:
-                yield reading
+                yield _Waiting(reading)
                 headers = self._driver.request_headers(request.method, url)
             if isinstance(headers, RequestHeaders.REFRESH_DUE):
                 yield from self._told(lambda machine, now: machine.refresh(now))
@@ -207,7 +217,7 @@ class OAuth(_Auth):
         request.headers["authorization"] = headers.authorization
         return headers.generation
 
-    def _recover(self, response: Any, generation: int | None) -> Generator[Any, Any, bool]:
+    def _recover(self, response: Any, generation: int | None) -> Steps[bool]:
         """Whether the request is worth repeating."""
         status = response.status_code
         lines = [value for name, value in response.headers.raw if name.lower() == b"www-authenticate"]
@@ -216,17 +226,17 @@ class OAuth(_Auth):
         )
         return outcome is Outcome.SUPERSEDED or isinstance(state, Next.AUTHORIZED)
 
-    def _sign_in(self) -> Generator[Any, Any, None]:
+    def _sign_in(self) -> Steps[None]:
         yield from self._told(lambda machine, now: machine.connect(now))
 
-    def _sign_out(self, forget_client: bool) -> Generator[Any, Any, None]:
+    def _sign_out(self, forget_client: bool) -> Steps[None]:
         told = False
         while not told:
             told, ended = self._driver.sign_out(forget_client)
             if ended is not None:
-                yield ended
+                yield _Waiting(ended)
 
-    def _told(self, event: Any) -> Generator[Any, Any, tuple[Outcome, Next | None]]:
+    def _told(self, event: Event) -> Steps[tuple[Outcome, Next | None]]:
         """Tells the machine an event once the flow under way, if there is one, has served this need too: what became of the
         event, and where the flow came to rest that it led to."""
         while True:
@@ -234,23 +244,23 @@ class OAuth(_Auth):
             state: Next | None = None
             if ended is not None:
                 # If it fails, so does this: a second try would ask the user the same again.
-                state = yield ended
+                state = yield _Waiting(ended)
             if outcome is not None:
                 return outcome, state
 
-    def _wait(self, steps: Generator[Future[Any], Any, T]) -> T:
+    def _wait(self, steps: Steps[T]) -> T:
         try:
-            flow = next(steps)
+            waiting = next(steps)
             while True:
-                flow = steps.send(settled(flow))
+                waiting = steps.send(settled(waiting.ended))
         except StopIteration as end:
             return end.value
 
-    async def _await(self, steps: Generator[Future[Any], Any, T]) -> T:
+    async def _await(self, steps: Steps[T]) -> T:
         try:
-            flow = next(steps)
+            waiting = next(steps)
             while True:
-                flow = steps.send(await settled_async(flow))
+                waiting = steps.send(await settled_async(waiting.ended))
         except StopIteration as end:
             return end.value
 

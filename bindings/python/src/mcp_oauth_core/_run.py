@@ -10,11 +10,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ._errors import AuthorizationError, NeedsUser
+from ._errors import AuthorizationError, Misuse, NeedsUser
 from ._http import Network, Unreachable
 from ._listener import Listener, Place, reserve
 from ._sign_in import OpenUrl, SignIn
-from .machine import AuthMethod, Cause, Config, Failure, Machine, Misuse, Next, Refusal, Step
+from .machine import AuthMethod, Cause, Config, Failure, Machine, Next, Refusal, Step
 from .stores import Holding, Store
 
 _log = logging.getLogger("mcp_oauth_core")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from ._errors import ConfigError
+from ._errors import ConfigError, Refused
 from .machine import ClientDocument, Config, Deviations, Parameter, Preregistered, Reach, Settings
-from .machine import ConfigError as Refused
 
 
 class SettingsOptions(TypedDict, total=False):
@@ -46,5 +45,5 @@ def checked(server_url: str, options: SettingsOptions) -> Config:
     """The settings, checked. Raises ``ConfigError``, or ``TypeError`` for a name that is none or a value of the wrong type."""
     try:
         return Config(Settings(server_url=server_url, **options))
-    except Refused.Refused as refused:
+    except Refused as refused:
         raise ConfigError(refused.field, refused.problem) from None

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from ._place import StoreError
@@ -28,7 +28,7 @@ class Directory:
                 path.chmod(0o700)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Generator[None, None, None]:
         """Waits until nobody else works in the folder, in this process or another."""
         with self._threads:
             with self._told("could not be locked"):
@@ -66,12 +66,12 @@ class Directory:
             except FileNotFoundError:
                 return None
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, sealed: bytes) -> None:
         """Replaces a file as a whole; on disk when this returns. Needs the lock."""
         with self._told("could not be written"):
             file = self._open(_DRAFT, os.O_TRUNC)
             with os.fdopen(file, "wb") as draft:
-                draft.write(content)
+                draft.write(sealed)
                 draft.flush()
                 os.fsync(draft.fileno())
             os.replace(self.path / _DRAFT, self.path / name)
@@ -102,7 +102,7 @@ class Directory:
             os.close(folder)
 
     @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _told(self, what: str) -> Generator[None, None, None]:
         try:
             yield
         except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Protocol
 
 from ._directory import Directory
@@ -60,7 +60,7 @@ class Swapping:
             return True
 
     @contextlib.contextmanager
-    def hold(self, key: str) -> Iterator[None]:
+    def hold(self, key: str) -> Generator[None, None, None]:
         start = time.monotonic()
         while (held := self._directory.try_hold(_file_name(key))) is None:
             if time.monotonic() - start > _HOLD_PATIENCE:
