@@ -69,13 +69,9 @@ type flow struct {
 	trouble error
 }
 
-func newDriver(host *host, agent UserAgent, resumed *machine.Machine) (*driver, error) {
+// newDriver drives a machine, or one that knows nothing yet.
+func newDriver(host *host, resumed *machine.Machine) (*driver, error) {
 	d := &driver{host: host, machine: resumed}
-	if agent != host.agent {
-		other := *host
-		other.agent = agent
-		d.host = &other
-	}
 	if resumed == nil {
 		fresh, err := machine.New(host.config, host.account)
 		if err != nil {
@@ -89,6 +85,13 @@ func newDriver(host *host, agent UserAgent, resumed *machine.Machine) (*driver, 
 	}
 	d.step = step
 	return d, nil
+}
+
+// showingNothing is the same host without a user agent.
+func (h *host) showingNothing() *host {
+	other := *h
+	other.agent = NoUserAgent{}
+	return &other
 }
 
 // event is something that one of the machine's callers tells it.
@@ -338,6 +341,12 @@ func (d *driver) replace(other *machine.Machine, step machine.Step) {
 	defer d.mu.Unlock()
 	d.machine.Close()
 	d.machine, d.step = other, step
+}
+
+func (d *driver) isClosed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
 }
 
 // adopt takes over the machine of another driver, which is closed, unless a flow of its own is under way: what that one has

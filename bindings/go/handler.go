@@ -51,7 +51,7 @@ func New(settings Settings, options *Options) (*Handler, error) {
 	if host.agent == nil {
 		host.agent = SystemBrowser{}
 	}
-	driver, err := newDriver(host, host.agent, nil)
+	driver, err := newDriver(host, nil)
 	if err != nil {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}

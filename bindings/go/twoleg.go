@@ -13,7 +13,10 @@ import (
 // URI is a page of theirs. It returns the page to send the user to, or nil if there is a usable token already. The sign-in
 // is pending in the store until then, and opens nothing here, whatever the user agent.
 func (h *Handler) Begin(ctx context.Context) (*Page, error) {
-	aside, err := newDriver(h.driver.host, NoUserAgent{}, nil)
+	if h.driver.isClosed() {
+		return nil, ErrClosed
+	}
+	aside, err := newDriver(h.driver.showingNothing(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}
@@ -35,6 +38,9 @@ func (h *Handler) Begin(ctx context.Context) (*Page, error) {
 //
 // Whose callback it is, the caller must know by a session of its own: the account is not in the URL.
 func (h *Handler) Finish(ctx context.Context, callbackURL string) error {
+	if h.driver.isClosed() {
+		return ErrClosed
+	}
 	key, err := machine.KeyOfCallback(callbackURL)
 	if err != nil || key == "" {
 		return ErrUnknownSignIn
@@ -50,7 +56,7 @@ func (h *Handler) Finish(ctx context.Context, callbackURL string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnknownSignIn, err)
 	}
-	aside, err := newDriver(h.driver.host, NoUserAgent{}, pending)
+	aside, err := newDriver(h.driver.showingNothing(), pending)
 	if err != nil {
 		return fmt.Errorf("mcpoauth: %w", err)
 	}
