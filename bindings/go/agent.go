@@ -51,7 +51,7 @@ type hopper func(ctx context.Context, url string) (status int, location string, 
 func (p *Page) URL() string { return string(p.url) }
 
 // Format shows the issuer and the scopes.
-func (p *Page) Format(f fmt.State, _ rune) {
+func (p Page) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "Page(%s, scopes %q)", p.Issuer, strings.Join(p.Scopes, " "))
 }
 

@@ -155,21 +155,25 @@ func (e *NeedsUserError) Unwrap() []error {
 }
 
 // Format keeps the page out of every form.
-func (e *NeedsUserError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }
+func (e NeedsUserError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }
 
 // PanicError is what becomes of a panic in a store, a user agent or a callback of the configuration.
 type PanicError struct {
-	// Value is what was given to panic. It is not part of the message, since nobody knows what it holds.
-	Value any
-	// Stack is the stack of the goroutine that panicked.
-	Stack []byte
+	value any
+	stack []byte
 }
+
+// Value is what was given to panic. It is not part of the message, since nobody knows what it holds.
+func (e *PanicError) Value() any { return e.value }
+
+// Stack is the stack of the goroutine that panicked.
+func (e *PanicError) Stack() []byte { return e.stack }
 
 // Error says that there was a panic.
 func (e *PanicError) Error() string { return "mcpoauth: a panic ended the flow" }
 
 // Format keeps the value out of every form.
-func (e *PanicError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }
+func (e PanicError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }
 
 // abandoned says that a caller lost interest.
 func abandoned(ctx context.Context) error {

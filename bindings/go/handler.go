@@ -172,7 +172,7 @@ func (h *Handler) Describe(ctx context.Context) (*Grant, error) {
 }
 
 // Format shows the server URL.
-func (h *Handler) Format(f fmt.State, _ rune) {
+func (h Handler) Format(f fmt.State, _ rune) {
 	io.WriteString(f, "Handler("+h.driver.config.ServerURL()+")")
 }
 

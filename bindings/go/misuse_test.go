@@ -53,7 +53,7 @@ func TestACallbackThatPanicsOrEndsItsGoroutineGivesAnError(t *testing.T) {
 				t.Fatalf("%s at %s: %v", name, at, err)
 			}
 			var panicked *PanicError
-			if errors.As(err, &panicked) != (name == "panic") || panicked != nil && panicked.Value != "marked-secret" {
+			if errors.As(err, &panicked) != (name == "panic") || panicked != nil && panicked.Value() != "marked-secret" {
 				t.Fatalf("%s at %s: %#v", name, at, err)
 			}
 			store.at = ""

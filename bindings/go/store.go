@@ -3,6 +3,7 @@ package mcpoauth
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -42,5 +43,11 @@ type Record struct {
 	ExpiresAt time.Time
 }
 
-// Format shows the generation alone.
-func (r Record) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Record(generation %d)", r.Generation) }
+// String shows the generation alone.
+func (r Record) String() string { return fmt.Sprintf("Record(generation %d)", r.Generation) }
+
+// Format implements [fmt.Formatter]: the same in every form.
+func (r Record) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (r Record) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

@@ -2,6 +2,7 @@ package mcpoauth
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -79,6 +80,11 @@ func (t *transport) authorized(request *http.Request, repeats int) (*http.Reques
 		}
 	}
 	return outgoing, nil
+}
+
+// Format shows the server URL.
+func (t transport) Format(f fmt.State, _ rune) {
+	io.WriteString(f, "Transport("+t.driver.config.ServerURL()+")")
 }
 
 func refused(response *http.Response) bool {

@@ -70,10 +70,14 @@ type Next struct {
 	Failure *Failure
 }
 
-// Format shows what is wanted, without the data.
-func (n Next) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "Next(%s, %d)", n.Kind, n.ID)
-}
+// String shows what is wanted, without the data.
+func (n Next) String() string { return fmt.Sprintf("Next(%s, %d)", n.Kind, n.ID) }
+
+// Format implements [fmt.Formatter]: the same in every form.
+func (n Next) Format(f fmt.State, _ rune) { io.WriteString(f, n.String()) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (n Next) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
 
 // Request is one HTTP request, complete, with the limits that the host must keep.
 type Request struct {
@@ -92,10 +96,14 @@ type Request struct {
 	Purpose string
 }
 
-// Format shows what the request is for.
-func (r Request) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "Request(%s, %s)", r.Purpose, r.Method)
-}
+// String shows what the request is for.
+func (r Request) String() string { return "Request(" + r.Purpose + ", " + r.Method + ")" }
+
+// Format implements [fmt.Formatter]: the same in every form.
+func (r Request) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (r Request) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // Header is a header field of a request.
 type Header struct {
@@ -105,8 +113,14 @@ type Header struct {
 	Value string
 }
 
-// Format shows the name.
-func (h Header) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s: …", h.Name) }
+// String shows the name.
+func (h Header) String() string { return h.Name + ": …" }
+
+// Format implements [fmt.Formatter]: the same in every form.
+func (h Header) Format(f fmt.State, _ rune) { io.WriteString(f, h.String()) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (h Header) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
 // Page is what the user is to see.
 type Page struct {
@@ -120,8 +134,14 @@ type Page struct {
 	NewScopes string
 }
 
-// Format shows the scopes.
-func (p Page) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Page(%q)", p.Scopes) }
+// String shows the scopes.
+func (p Page) String() string { return fmt.Sprintf("Page(%q)", p.Scopes) }
+
+// Format implements [fmt.Formatter]: the same in every form.
+func (p Page) Format(f fmt.State, _ rune) { io.WriteString(f, p.String()) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p Page) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // Slot is one of the two kinds of record.
 type Slot uint8
@@ -148,8 +168,14 @@ type Access struct {
 	ExpiresAt time.Time
 }
 
-// Format shows the key.
-func (a Access) Format(f fmt.State, _ rune) { io.WriteString(f, "Access("+a.Key+")") }
+// String shows the key.
+func (a Access) String() string { return "Access(" + a.Key + ")" }
+
+// Format implements [fmt.Formatter]: the same in every form.
+func (a Access) Format(f fmt.State, _ rune) { io.WriteString(f, a.String()) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (a Access) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // Failure says why a flow ended without tokens. All of it is safe to print.
 type Failure struct {

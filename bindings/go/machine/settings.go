@@ -1,6 +1,10 @@
 package machine
 
-import "time"
+import (
+	"fmt"
+	"io"
+	"time"
+)
 
 // Settings are what a person or a program writes down. [NewConfig] checks them. Everything but ServerURL has a default that
 // is right for a desktop program with a loopback listener, and zero stands for it.
@@ -64,6 +68,9 @@ type Settings struct {
 	// UserAgent is the User-Agent of requests. Default: the name and version of the library.
 	UserAgent string
 }
+
+// Format shows the server URL: some forms of fmt look through pointers without asking what they point to.
+func (s Settings) Format(f fmt.State, _ rune) { io.WriteString(f, "Settings("+s.ServerURL+")") }
 
 // Parameter is a parameter of a request.
 type Parameter struct{ Name, Value string }
