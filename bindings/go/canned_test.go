@@ -43,7 +43,7 @@ const (
 		`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],` +
 		`"token_endpoint_auth_method":"none","application_type":"native",` +
 		`"scope":"notes:read notes:write offline_access"}`
-	// cannedTokens are due for refresh at once; cannedRefreshed are not.
+	// cannedTokens are due for refresh at once, for those who believe it; cannedRefreshed are not.
 	cannedTokens    = `{"access_token":"` + cannedAccess + `.1","expires_in":1` + cannedRest
 	cannedRefreshed = `{"access_token":"` + cannedAccess + `.2","expires_in":3600` + cannedRest
 	cannedAccess    = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2F1dGguZXhhbXBsZS5jb20iLCJhdWQiOiJodHRw" +
@@ -132,6 +132,24 @@ func cannedRefusal(tb testing.TB) (*http.Request, *http.Response) {
 	response := document(request, http.StatusUnauthorized, "")
 	response.Header.Set("WWW-Authenticate", cannedChallenge)
 	return request, response
+}
+
+// signedIn carries a handler through a whole flow, to a token that the server then refuses, which is refreshed.
+func signedIn(tb testing.TB, handler *Handler) {
+	tb.Helper()
+	request, refusal := cannedRefusal(tb)
+	if err := handler.Authorize(context.Background(), request, refusal); err != nil {
+		tb.Fatal(err)
+	}
+	token, err := handler.Token()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	request, refusal = cannedRefusal(tb)
+	token.SetAuthHeader(request)
+	if err := handler.Authorize(context.Background(), request, refusal); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // recorder keeps what goes over the network, to look for secrets in it.
