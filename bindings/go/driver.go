@@ -45,9 +45,9 @@ type driver struct {
 
 // flow is the carrying out of actions until the machine rests.
 type flow struct {
-	// ctx has the values of whoever began the flow, and no end.
-	ctx  context.Context
-	done chan struct{}
+	// values are those of the context of whoever began the flow, without its end.
+	values context.Context
+	done   chan struct{}
 	// err is what came of it, once done is closed.
 	err error
 
@@ -56,7 +56,8 @@ type flow struct {
 	waiters int
 	// abandoned: nobody waited any more, and so the flow was cancelled.
 	abandoned bool
-	// giveUp ends what is being done for the outstanding action.
+	// ctx is for what is being done, and giveUp ends it: what comes after gets another.
+	ctx    context.Context
 	giveUp context.CancelFunc
 
 	// The following belong to the goroutine.
@@ -198,14 +199,11 @@ func (d *driver) resume(ctx context.Context, event event) (bool, error) {
 
 // begin starts a flow. The mutex is held.
 func (d *driver) begin(ctx context.Context) *flow {
-	d.flow = &flow{
-		ctx:    context.WithoutCancel(ctx),
-		done:   make(chan struct{}),
-		giveUp: func() {},
-		reach:  d.config.Reach(),
-	}
-	go d.run(d.flow)
-	return d.flow
+	f := &flow{values: context.WithoutCancel(ctx), done: make(chan struct{}), reach: d.config.Reach()}
+	f.ctx, f.giveUp = context.WithCancel(f.values)
+	d.flow = f
+	go d.run(f)
+	return f
 }
 
 // await waits for what comes of a flow. It gives the mutex back.
@@ -233,6 +231,7 @@ func (d *driver) cancel(f *flow) {
 	_, _ = d.tell(func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Cancel(now) })
 	if d.step.Next.ID != id {
 		f.giveUp()
+		f.ctx, f.giveUp = context.WithCancel(f.values)
 	}
 }
 
@@ -279,6 +278,7 @@ func (d *driver) run(f *flow) {
 			f.err = ErrClosed
 		}
 		d.flow = nil
+		f.giveUp()
 		d.mu.Unlock()
 		close(f.done)
 	}()
@@ -303,8 +303,7 @@ func (d *driver) carryOutAll(f *flow) (err error) {
 			d.mu.Unlock()
 			return explain(step.Next.Failure, f.trouble)
 		}
-		ctx, giveUp := context.WithCancel(f.ctx)
-		f.giveUp = giveUp
+		ctx := f.ctx
 		d.mu.Unlock()
 		if !step.AwaitsRedirect {
 			f.closeRedirect()
@@ -312,9 +311,7 @@ func (d *driver) carryOutAll(f *flow) (err error) {
 		if !leadsToRefresh(&step.Next) {
 			f.releaseHold()
 		}
-		err := d.carryOut(ctx, f, &step)
-		giveUp()
-		if err != nil {
+		if err := d.carryOut(ctx, f, &step); err != nil {
 			d.restart()
 			return err
 		}

@@ -39,7 +39,7 @@ func New(settings Settings, options *Options) (*Handler, error) {
 		account: options.Account,
 		store:   options.Store,
 		agent:   options.UserAgent,
-		network: newNetwork(),
+		network: theNetwork(),
 		trace:   options.Trace,
 		client:  options.Client,
 	}
@@ -123,8 +123,7 @@ func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	if err := h.driver.load(ctx); err != nil && !isFailure(err) {
 		return nil, err
 	}
-	credentials, _, err := h.driver.authorization(http.MethodPost, h.driver.config.ServerURL())
-	if err != nil || credentials == machine.Absent {
+	if held, err := h.driver.holdsTokens(); err != nil || !held {
 		return nil, err
 	}
 	return tokenSource(func() (*oauth2.Token, error) {
@@ -176,15 +175,27 @@ func (h Handler) Format(f fmt.State, _ rune) {
 	io.WriteString(f, "Handler("+h.driver.config.ServerURL()+")")
 }
 
+// holdsTokens tells whether there may be a token for the server. Those held before a failed flow may still be good.
+func (d *driver) holdsTokens() (bool, error) {
+	d.mu.Lock()
+	kind := d.step.Next.Kind
+	d.mu.Unlock()
+	if kind != machine.Failed {
+		return kind == machine.Authorized, nil
+	}
+	credentials, _, err := d.authorization(http.MethodPost, d.config.ServerURL())
+	return credentials == machine.Ready || credentials == machine.RefreshDue, err
+}
+
 // authorization is what a request should carry, as far as that is known without doing anything.
-func (d *driver) authorization(method, url string) (machine.Credentials, *credential, error) {
+func (d *driver) authorization(method, url string) (machine.Credentials, credential, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return 0, nil, ErrClosed
+		return 0, credential{}, ErrClosed
 	}
 	credentials, value, generation, err := d.machine.Authorization(method, url, time.Now())
-	return credentials, &credential{value, generation, d.step.Deadline}, err
+	return credentials, credential{value, generation, d.step.Deadline}, err
 }
 
 // credential is a token as it goes into a request.
@@ -195,7 +206,7 @@ type credential struct {
 	renewal time.Time
 }
 
-func (c *credential) token() *oauth2.Token {
+func (c credential) token() *oauth2.Token {
 	return &oauth2.Token{
 		AccessToken: strings.TrimPrefix(c.value, "Bearer "),
 		TokenType:   "Bearer",
@@ -203,13 +214,13 @@ func (c *credential) token() *oauth2.Token {
 	}
 }
 
-// credential is the one for a request, refreshed if that is due; nil if none is held, or none for this URL.
-func (d *driver) credential(ctx context.Context, method, url string) (*credential, error) {
+// credential is the one for a request, refreshed if that is due; zero if none is held, or none for this URL.
+func (d *driver) credential(ctx context.Context, method, url string) (credential, error) {
 	for {
 		credentials, held, err := d.authorization(method, url)
 		switch {
 		case err != nil:
-			return nil, err
+			return credential{}, err
 		case credentials == machine.Ready:
 			return held, nil
 		}
@@ -219,13 +230,13 @@ func (d *driver) credential(ctx context.Context, method, url string) (*credentia
 		switch {
 		case credentials == machine.RefreshDue:
 			if step, err := d.settle(ctx, refresh); err != nil || step.Outcome == machine.Ignored {
-				return nil, err
+				return credential{}, err
 			}
 		case idle:
-			return nil, nil
+			return credential{}, nil
 		default:
 			if err := d.load(ctx); err != nil {
-				return nil, err
+				return credential{}, err
 			}
 		}
 	}
@@ -233,7 +244,7 @@ func (d *driver) credential(ctx context.Context, method, url string) (*credentia
 
 func (d *driver) token(ctx context.Context, method, url string) (*oauth2.Token, error) {
 	held, err := d.credential(ctx, method, url)
-	if err != nil || held == nil {
+	if err != nil || held.value == "" {
 		return nil, err
 	}
 	return held.token(), nil

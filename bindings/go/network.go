@@ -3,15 +3,15 @@ package mcpoauth
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/netip"
 	"net/url"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 
@@ -44,13 +44,14 @@ const (
 // errBlocked: the address lies outside the reach of the request.
 var errBlocked = errors.New("mcpoauth: the address is out of reach for this request")
 
-func newNetwork() *network {
+// theNetwork serves all handlers: it keeps nothing.
+var theNetwork = sync.OnceValue(func() *network {
 	transports := make(map[machine.Reach]http.RoundTripper, 3)
 	for _, reach := range []machine.Reach{machine.Public, machine.Private, machine.Loopback} {
 		transports[reach] = transportWithin(reach)
 	}
 	return &network{transports}
-}
+})
 
 func transportWithin(reach machine.Reach) *http.Transport {
 	dialer := &net.Dialer{
@@ -65,19 +66,83 @@ func transportWithin(reach machine.Reach) *http.Transport {
 			return nil
 		},
 	}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, &dialError{dialCause(err), err}
+		}
+		return conn, nil
+	}
 	return &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext: dial,
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return shakeHands(ctx, conn, address)
+		},
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxResponseHeaders,
 	}
 }
 
+func shakeHands(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	secured := tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
+	if err == nil {
+		err = secured.HandshakeContext(ctx)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, &dialError{machine.TLS, err}
+	}
+	return secured, nil
+}
+
+// dialError says why there is no connection.
+type dialError struct {
+	cause machine.Cause
+	err   error
+}
+
+func (e *dialError) Error() string { return e.err.Error() }
+
+func (e *dialError) Unwrap() error { return e.err }
+
+func dialCause(err error) machine.Cause {
+	var unresolved *net.DNSError
+	switch {
+	case errors.Is(err, errBlocked):
+		return machine.Blocked
+	case errors.As(err, &unresolved):
+		return machine.DNS
+	default:
+		return machine.Connect
+	}
+}
+
+// causeOf tells how far a request came.
+func causeOf(ctx context.Context, err error) machine.Cause {
+	var dialing *dialError
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return machine.Timeout
+	case errors.As(err, &dialing):
+		return dialing.cause
+	default:
+		return machine.Interrupted
+	}
+}
+
 // send gives the answer to a request of the machine, or why there is none.
 func (n *network) send(ctx context.Context, request *machine.Request) (*answer, machine.Cause, error) {
 	header := make(http.Header, len(request.Headers))
-	for _, field := range request.Headers {
-		header.Set(field.Name, field.Value)
+	values := make([]string, len(request.Headers))
+	for i, field := range request.Headers {
+		values[i] = field.Value
+		header[http.CanonicalHeaderKey(field.Name)] = values[i : i+1 : i+1]
 	}
 	ctx, cancel := context.WithTimeout(ctx, request.Timeout)
 	defer cancel()
@@ -85,8 +150,6 @@ func (n *network) send(ctx context.Context, request *machine.Request) (*answer, 
 }
 
 func (n *network) exchange(ctx context.Context, request *machine.Request, header http.Header) (*answer, machine.Cause, error) {
-	var progress progress
-	ctx = httptrace.WithClientTrace(ctx, progress.trace())
 	outgoing, err := http.NewRequestWithContext(ctx, request.Method, request.URL, nil)
 	if err != nil {
 		return nil, machine.Connect, err
@@ -98,7 +161,7 @@ func (n *network) exchange(ctx context.Context, request *machine.Request, header
 	}
 	response, err := n.transports[request.Reach].RoundTrip(outgoing)
 	if err != nil {
-		return nil, progress.cause(ctx, err), err
+		return nil, causeOf(ctx, err), err
 	}
 	defer response.Body.Close()
 	if response.ContentLength > request.MaxBodyBytes {
@@ -107,7 +170,7 @@ func (n *network) exchange(ctx context.Context, request *machine.Request, header
 	body, err := io.ReadAll(io.LimitReader(response.Body, request.MaxBodyBytes+1))
 	switch {
 	case err != nil:
-		return nil, progress.cause(ctx, err), err
+		return nil, causeOf(ctx, err), err
 	case int64(len(body)) > request.MaxBodyBytes:
 		return nil, machine.TooLarge, nil
 	}
@@ -134,34 +197,4 @@ func (n *network) hop(ctx context.Context, reach machine.Reach, page string) (in
 		return 0, "", errors.Join(errors.New("mcpoauth: no answer: "+cause.String()), err)
 	}
 	return answer.status, answer.header.Get("Location"), nil
-}
-
-// progress remembers how far a request came, which tells why it came no further.
-type progress struct {
-	connected, shaking atomic.Bool
-}
-
-func (p *progress) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		TLSHandshakeStart: func() { p.shaking.Store(true) },
-		GotConn:           func(httptrace.GotConnInfo) { p.connected.Store(true) },
-	}
-}
-
-func (p *progress) cause(ctx context.Context, err error) machine.Cause {
-	var unresolved *net.DNSError
-	switch {
-	case errors.Is(err, errBlocked):
-		return machine.Blocked
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return machine.Timeout
-	case p.connected.Load():
-		return machine.Interrupted
-	case p.shaking.Load():
-		return machine.TLS
-	case errors.As(err, &unresolved):
-		return machine.DNS
-	default:
-		return machine.Connect
-	}
 }

@@ -37,7 +37,7 @@ func TestAnAnswerComesBackWhole(t *testing.T) {
 		_, _ = io.WriteString(w, "body")
 	}))
 	defer server.Close()
-	answer, cause, err := newNetwork().send(t.Context(), get(server.URL))
+	answer, cause, err := theNetwork().send(t.Context(), get(server.URL))
 	if err != nil || cause != 0 || answer.status != http.StatusNotFound || string(answer.body) != "body" ||
 		answer.header.Get("Retry-After") != "7" {
 		t.Fatalf("%+v %v %v", answer, cause, err)
@@ -53,7 +53,7 @@ func TestARedirectIsHandedBackAndNotFollowed(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	answer, _, err := newNetwork().send(t.Context(), get(server.URL+"/"))
+	answer, _, err := theNetwork().send(t.Context(), get(server.URL+"/"))
 	if err != nil || answer.status != http.StatusFound || followed {
 		t.Fatalf("%+v %v", answer, err)
 	}
@@ -84,7 +84,7 @@ func TestOnlyWhatTheMachineSaysIsSentAndOnAConnectionOfItsOwn(t *testing.T) {
 	request.Method = http.MethodPost
 	request.Headers = []machine.Header{{Name: "accept", Value: "application/json"}, {Name: "user-agent", Value: "test"}}
 	request.Body = []byte("code=secret")
-	network := newNetwork()
+	network := theNetwork()
 	for range 2 {
 		if _, _, err := network.send(t.Context(), request); err != nil {
 			t.Fatal(err)
@@ -127,7 +127,7 @@ func TestEachFaultHasItsCause(t *testing.T) {
 	defer plain.Close()
 	dead := httptest.NewServer(nil)
 	dead.Close()
-	network := newNetwork()
+	network := theNetwork()
 	for url, want := range map[string]machine.Cause{
 		large.URL + "/told":   machine.TooLarge,
 		large.URL + "/untold": machine.TooLarge,
@@ -162,10 +162,10 @@ func TestAReachIsKept(t *testing.T) {
 		for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"} {
 			request := get("http://" + host + ":" + port + "/")
 			request.Reach = reach
-			if _, cause, _ := newNetwork().send(t.Context(), request); cause != machine.Blocked || reached {
+			if _, cause, _ := theNetwork().send(t.Context(), request); cause != machine.Blocked || reached {
 				t.Errorf("%v %s: %v", reach, host, cause)
 			}
-			if _, _, err := newNetwork().hop(t.Context(), reach, request.URL); err == nil || reached {
+			if _, _, err := theNetwork().hop(t.Context(), reach, request.URL); err == nil || reached {
 				t.Errorf("%v %s: %v", reach, host, err)
 			}
 		}
@@ -177,7 +177,7 @@ func TestTheContextEndsARequest(t *testing.T) {
 	defer silent.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	if answer, _, err := newNetwork().send(ctx, get(silent.URL)); answer != nil || err == nil {
+	if answer, _, err := theNetwork().send(ctx, get(silent.URL)); answer != nil || err == nil {
 		t.Fatal(answer)
 	}
 }
@@ -214,7 +214,7 @@ func TestHeadlessFollowsToTheRedirectURIAndNoFurther(t *testing.T) {
 		t.Error(err)
 	}
 	for _, elsewhere := range []string{"com.example.app:/x", "javascript:alert(1)", "http://as.example.com/", "file:///etc/passwd"} {
-		if _, _, err := newNetwork().hop(t.Context(), machine.Public, elsewhere); err == nil {
+		if _, _, err := theNetwork().hop(t.Context(), machine.Public, elsewhere); err == nil {
 			t.Error(elsewhere)
 		}
 	}

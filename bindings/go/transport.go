@@ -71,7 +71,7 @@ func (t *transport) authorized(request *http.Request, repeats int) (*http.Reques
 		return nil, err
 	}
 	outgoing := request.Clone(request.Context())
-	if held != nil {
+	if held.value != "" {
 		outgoing.Header.Set("Authorization", held.value)
 	}
 	if repeats > 0 && request.GetBody != nil {

@@ -79,14 +79,14 @@ func (w *writer) settings(s *Settings) {
 	w.text(C.MCP_OAUTH_TEXT_SETTING_INITIAL_ACCESS_TOKEN, "initial_access_token", string(s.InitialAccessToken))
 	w.preregistered(s.Preregistered)
 	w.clientDocument(s.ClientDocument)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_DYNAMIC_REGISTRATION, !s.NoDynamicRegistration)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_ASK_FOR_CLIENT, s.AskForClient)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_DYNAMIC_REGISTRATION, s.NoDynamicRegistration, 0)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_ASK_FOR_CLIENT, s.AskForClient, 1)
 	w.text(C.MCP_OAUTH_TEXT_SETTING_REDIRECT_URI, "redirect_uri", s.RedirectURI)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_PRIVATE_SCHEME_REDIRECT, s.PrivateSchemeRedirect)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_PRIVATE_SCHEME_REDIRECT, s.PrivateSchemeRedirect, 1)
 	if s.Scopes != nil {
 		w.list(C.MCP_OAUTH_LIST_SETTING_SCOPES, "scopes", s.Scopes)
 	}
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_OFFLINE_ACCESS, !s.NoOfflineAccess)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_OFFLINE_ACCESS, s.NoOfflineAccess, 0)
 	for _, parameter := range s.AuthorizeParameters {
 		w.pair(C.MCP_OAUTH_PAIR_SETTING_AUTHORIZE_PARAMETER, "authorize_parameters", parameter.Name, parameter.Value)
 	}
@@ -94,7 +94,7 @@ func (w *writer) settings(s *Settings) {
 		w.pair(C.MCP_OAUTH_PAIR_SETTING_TOKEN_PARAMETER, "token_parameters", parameter.Name, parameter.Value)
 	}
 	w.text(C.MCP_OAUTH_TEXT_SETTING_AUTHORIZATION_SERVER, "authorization_server", s.AuthorizationServer)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_REQUIRE_ISSUER_IDENTIFICATION, s.RequireIssuerIdentification)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_REQUIRE_ISSUER_IDENTIFICATION, s.RequireIssuerIdentification, 1)
 	w.deviations(&s.Deviations)
 	w.duration(C.MCP_OAUTH_NUMBER_SETTING_REFRESH_SKEW_MS, "refresh_skew_ms", s.RefreshSkew)
 	w.duration(C.MCP_OAUTH_NUMBER_SETTING_SIGN_IN_TIMEOUT_MS, "sign_in_timeout_ms", s.SignInTimeout)
@@ -150,13 +150,13 @@ func (w *writer) deviations(d *Deviations) {
 		w.pair(C.MCP_OAUTH_PAIR_SETTING_PINNED_ISSUER, "pinned_issuer", pair.Asked, pair.Published)
 	}
 	w.text(C.MCP_OAUTH_TEXT_SETTING_ALLOW_RESOURCE, "allow_resource", d.AllowResource)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_SAME_ORIGIN_METADATA, d.SameOriginMetadata)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_ASSUME_S256, d.AssumeS256)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_OMIT_RESOURCE, d.OmitResource)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_RETRY_REFRESH_WITHOUT_RESOURCE, d.RetryRefreshWithoutResource)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_DEFAULT_ENDPOINTS, d.DefaultEndpoints)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_SAME_ORIGIN_METADATA, d.SameOriginMetadata, 1)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_ASSUME_S256, d.AssumeS256, 1)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_OMIT_RESOURCE, d.OmitResource, 1)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_RETRY_REFRESH_WITHOUT_RESOURCE, d.RetryRefreshWithoutResource, 1)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_DEFAULT_ENDPOINTS, d.DefaultEndpoints, 1)
 	w.text(C.MCP_OAUTH_TEXT_SETTING_EXTRA_ISS, "extra_iss", d.ExtraIss)
-	w.flag(C.MCP_OAUTH_FLAG_SETTING_SAME_ORIGIN_ENDPOINTS, d.SameOriginEndpoints)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_SAME_ORIGIN_ENDPOINTS, d.SameOriginEndpoints, 1)
 }
 
 // put keeps the first failure, which can only be about the value: text that is not UTF-8, or a number out of range.
@@ -176,12 +176,11 @@ func (w *writer) text(setting C.int32_t, field, value string) {
 	}
 }
 
-func (w *writer) flag(setting C.int32_t, on bool) {
-	number := C.int32_t(0)
-	if on {
-		number = 1
+// flag turns a setting that is not as usual on or off.
+func (w *writer) flag(setting C.int32_t, unusual bool, value C.int32_t) {
+	if unusual {
+		w.put("flags", C.mcp_oauth_settings_flag(w.handle, setting, value))
 	}
-	w.put("flags", C.mcp_oauth_settings_flag(w.handle, setting, number))
 }
 
 func (w *writer) number(setting C.int32_t, field string, value uint64) {

@@ -51,9 +51,8 @@ func (r Reach) String() string { return reaches[r] }
 
 // Allows tells whether a request of this reach may connect to an address.
 func (r Reach) Allows(address netip.Addr) bool {
-	bytes := address.AsSlice()
 	var allowed C.bool
-	status := C.mcp_oauth_reach_allows_address(C.int32_t(r), bytesIn(bytes), &allowed)
+	status := C.mcp_oauth_reach_allows_address(C.int32_t(r), bytesIn(address.AsSlice()), &allowed)
 	return status == C.MCP_OAUTH_STATUS_OK && bool(allowed)
 }
 
@@ -179,8 +178,16 @@ func textIn(text string) C.mcp_oauth_slice {
 	return C.mcp_oauth_slice{data: (*C.uint8_t)(unsafe.StringData(text)), len: C.size_t(len(text))}
 }
 
-func bytesIn(bytes []byte) C.mcp_oauth_slice {
-	return C.mcp_oauth_slice{data: (*C.uint8_t)(unsafe.SliceData(bytes)), len: C.size_t(len(bytes))}
+func bytesIn(content []byte) C.mcp_oauth_slice {
+	return C.mcp_oauth_slice{data: (*C.uint8_t)(unsafe.SliceData(content)), len: C.size_t(len(content))}
+}
+
+func chars(text string) (*C.uint8_t, C.size_t) {
+	return (*C.uint8_t)(unsafe.StringData(text)), C.size_t(len(text))
+}
+
+func octets(content []byte) (*C.uint8_t, C.size_t) {
+	return (*C.uint8_t)(unsafe.SliceData(content)), C.size_t(len(content))
 }
 
 // What comes out is borrowed, and copied at once.
@@ -193,11 +200,11 @@ func text(slice C.mcp_oauth_slice) string { return string(borrowed(slice)) }
 
 // known spares a copy where the text is one of few.
 func known(slice C.mcp_oauth_slice, texts map[string]string) string {
-	bytes := borrowed(slice)
-	if text, known := texts[string(bytes)]; known {
+	given := borrowed(slice)
+	if text, known := texts[string(given)]; known {
 		return text
 	}
-	return string(bytes)
+	return string(given)
 }
 
 // Times are whole seconds and a rest: of all that fits into 64 bits, UnixMilli knows the half.

@@ -5,52 +5,130 @@
 package machine
 
 /*
+#include <stdlib.h>
 #include <mcp_oauth.h>
 
-// The two header fields that the machine reads, as an array.
-static mcp_oauth_status reply(mcp_oauth_machine *machine, uint64_t id, uint32_t status, mcp_oauth_slice location,
-                              mcp_oauth_slice retry_after, mcp_oauth_slice body, uint64_t now_ms, mcp_oauth_step *out) {
-	const mcp_oauth_header headers[] = {
-		{{(const uint8_t *)"location", 8}, location},
-		{{(const uint8_t *)"retry-after", 11}, retry_after},
-	};
-	size_t first = location.len ? 0 : 1;
-	size_t end = retry_after.len ? 2 : 1;
-	return mcp_oauth_machine_reply(machine, id, status, headers + first, end - first, body, now_ms, out);
+// A machine and the step that it was last at. It lies in C's memory, where Go need not look for pointers of its own in it.
+typedef struct {
+	mcp_oauth_machine *machine;
+	mcp_oauth_step step;
+	mcp_oauth_request_headers headers;
+} lodging;
+
+// Texts go in as pointer and length: those, too, hold no pointers that Go would have to look for.
+static mcp_oauth_slice slice(const uint8_t *data, size_t len) {
+	return (mcp_oauth_slice){data, len};
 }
 
+static void evict(lodging *l) {
+	mcp_oauth_machine_free(&l->machine);
+	free(l);
+}
+
+static mcp_oauth_status next(lodging *l) {
+	return mcp_oauth_machine_next(l->machine, &l->step);
+}
+
+static mcp_oauth_status request_headers(lodging *l, const uint8_t *method, size_t method_len, const uint8_t *url,
+                                        size_t url_len, uint64_t now_ms) {
+	return mcp_oauth_machine_request_headers(l->machine, slice(method, method_len), slice(url, url_len), now_ms, &l->headers);
+}
+
+static mcp_oauth_status connect_(lodging *l, uint64_t now_ms) {
+	return mcp_oauth_machine_connect(l->machine, now_ms, &l->step);
+}
+
+static mcp_oauth_status challenge(lodging *l, uint32_t status, const mcp_oauth_slice *lines, size_t count,
+                                  uint64_t generation, uint64_t now_ms) {
+	return mcp_oauth_machine_challenge(l->machine, status, lines, count, generation, now_ms, &l->step);
+}
+
+// The two header fields that the machine reads, as an array.
+static mcp_oauth_status reply(lodging *l, uint64_t id, uint32_t status, const uint8_t *location, size_t location_len,
+                              const uint8_t *retry_after, size_t retry_after_len, const uint8_t *body, size_t body_len,
+                              uint64_t now_ms) {
+	const mcp_oauth_header headers[] = {
+		{slice((const uint8_t *)"location", 8), slice(location, location_len)},
+		{slice((const uint8_t *)"retry-after", 11), slice(retry_after, retry_after_len)},
+	};
+	size_t first = location_len ? 0 : 1;
+	size_t end = retry_after_len ? 2 : 1;
+	return mcp_oauth_machine_reply(l->machine, id, status, headers + first, end - first, slice(body, body_len), now_ms,
+	                               &l->step);
+}
+
+static mcp_oauth_status unreachable(lodging *l, uint64_t id, int32_t cause, uint64_t now_ms) {
+	return mcp_oauth_machine_unreachable(l->machine, id, cause, now_ms, &l->step);
+}
+
+static mcp_oauth_status redirect_bound(lodging *l, uint64_t id, const uint8_t *uri, size_t len, uint64_t now_ms) {
+	return mcp_oauth_machine_redirect_bound(l->machine, id, slice(uri, len), now_ms, &l->step);
+}
+
+static mcp_oauth_status callback(lodging *l, int32_t form, const uint8_t *text, size_t len, uint64_t now_ms) {
+	return mcp_oauth_machine_callback(l->machine, form, slice(text, len), now_ms, &l->step);
+}
+
+static mcp_oauth_status client_provided(lodging *l, uint64_t id, const uint8_t *client_id, size_t client_id_len,
+                                        const uint8_t *secret, size_t secret_len, int32_t method, uint64_t now_ms) {
+	return mcp_oauth_machine_client_provided(l->machine, id, slice(client_id, client_id_len),
+	                                         slice(secret_len ? secret : NULL, secret_len), method, now_ms, &l->step);
+}
+
+static mcp_oauth_status declined(lodging *l, uint64_t id, int32_t refusal, uint64_t now_ms) {
+	return mcp_oauth_machine_declined(l->machine, id, refusal, now_ms, &l->step);
+}
+
+static mcp_oauth_status stored(lodging *l, uint64_t id, int32_t result, const uint8_t *record, size_t len, uint64_t now_ms) {
+	return mcp_oauth_machine_stored(l->machine, id, result, slice(record, len), now_ms, &l->step);
+}
+
+static mcp_oauth_status refresh(lodging *l, uint64_t now_ms) {
+	return mcp_oauth_machine_refresh(l->machine, now_ms, &l->step);
+}
+
+static mcp_oauth_status tick(lodging *l, uint64_t now_ms) {
+	return mcp_oauth_machine_tick(l->machine, now_ms, &l->step);
+}
+
+static mcp_oauth_status cancel(lodging *l, uint64_t now_ms) {
+	return mcp_oauth_machine_cancel(l->machine, now_ms, &l->step);
+}
+
+static mcp_oauth_status sign_out(lodging *l, int32_t forget_client, uint64_t now_ms) {
+	return mcp_oauth_machine_sign_out(l->machine, forget_client, now_ms, &l->step);
+}
+
+#cgo noescape next
+#cgo nocallback next
+#cgo noescape request_headers
+#cgo nocallback request_headers
+#cgo noescape connect_
+#cgo nocallback connect_
+#cgo noescape challenge
+#cgo nocallback challenge
 #cgo noescape reply
 #cgo nocallback reply
-#cgo noescape mcp_oauth_machine_next
-#cgo nocallback mcp_oauth_machine_next
-#cgo noescape mcp_oauth_machine_request_headers
-#cgo nocallback mcp_oauth_machine_request_headers
-#cgo noescape mcp_oauth_machine_take_trace
-#cgo nocallback mcp_oauth_machine_take_trace
-#cgo noescape mcp_oauth_machine_connect
-#cgo nocallback mcp_oauth_machine_connect
-#cgo noescape mcp_oauth_machine_challenge
-#cgo nocallback mcp_oauth_machine_challenge
-#cgo noescape mcp_oauth_machine_unreachable
-#cgo nocallback mcp_oauth_machine_unreachable
-#cgo noescape mcp_oauth_machine_redirect_bound
-#cgo nocallback mcp_oauth_machine_redirect_bound
-#cgo noescape mcp_oauth_machine_callback
-#cgo nocallback mcp_oauth_machine_callback
-#cgo noescape mcp_oauth_machine_client_provided
-#cgo nocallback mcp_oauth_machine_client_provided
-#cgo noescape mcp_oauth_machine_declined
-#cgo nocallback mcp_oauth_machine_declined
-#cgo noescape mcp_oauth_machine_stored
-#cgo nocallback mcp_oauth_machine_stored
-#cgo noescape mcp_oauth_machine_refresh
-#cgo nocallback mcp_oauth_machine_refresh
-#cgo noescape mcp_oauth_machine_tick
-#cgo nocallback mcp_oauth_machine_tick
-#cgo noescape mcp_oauth_machine_cancel
-#cgo nocallback mcp_oauth_machine_cancel
-#cgo noescape mcp_oauth_machine_sign_out
-#cgo nocallback mcp_oauth_machine_sign_out
+#cgo noescape unreachable
+#cgo nocallback unreachable
+#cgo noescape redirect_bound
+#cgo nocallback redirect_bound
+#cgo noescape callback
+#cgo nocallback callback
+#cgo noescape client_provided
+#cgo nocallback client_provided
+#cgo noescape declined
+#cgo nocallback declined
+#cgo noescape stored
+#cgo nocallback stored
+#cgo noescape refresh
+#cgo nocallback refresh
+#cgo noescape tick
+#cgo nocallback tick
+#cgo noescape cancel
+#cgo nocallback cancel
+#cgo noescape sign_out
+#cgo nocallback sign_out
 */
 import "C"
 
@@ -70,7 +148,7 @@ import (
 // [Machine.Close] every method returns [ErrClosed]; one that is forgotten is closed when it is collected.
 type Machine struct {
 	mu      sync.Mutex
-	handle  *C.mcp_oauth_machine
+	lodging *C.lodging
 	cleanup runtime.Cleanup
 	// authorization is the last one given out, so that giving it out again copies nothing.
 	authorization string
@@ -115,8 +193,10 @@ func Resume(config *Config, account string, snapshot []byte) (*Machine, error) {
 }
 
 func owning(handle *C.mcp_oauth_machine) *Machine {
-	m := &Machine{handle: handle}
-	m.cleanup = runtime.AddCleanup(m, func(handle *C.mcp_oauth_machine) { C.mcp_oauth_machine_free(&handle) }, handle)
+	lodging := (*C.lodging)(C.calloc(1, C.sizeof_lodging))
+	lodging.machine = handle
+	m := &Machine{lodging: lodging}
+	m.cleanup = runtime.AddCleanup(m, func(lodging *C.lodging) { C.evict(lodging) }, lodging)
 	return m
 }
 
@@ -124,34 +204,48 @@ func owning(handle *C.mcp_oauth_machine) *Machine {
 func (m *Machine) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.handle != nil {
+	if m.lodging != nil {
 		m.cleanup.Stop()
-		C.mcp_oauth_machine_free(&m.handle)
-		m.authorization = ""
+		C.evict(m.lodging)
+		m.lodging, m.authorization = nil, ""
 	}
 }
 
 // Next is what to do now: the same until an event advances the machine.
 func (m *Machine) Next() (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_next(m.handle, &out), &out)
+	return m.step(C.next(m.lodging))
+}
+
+// enter locks the machine, unless it is closed.
+func (m *Machine) enter() bool {
+	m.mu.Lock()
+	if m.lodging == nil {
+		m.mu.Unlock()
+		return false
+	}
+	return true
 }
 
 // Connect: you want a token now, without waiting for a 401. At rest it refreshes or begins a sign-in if no usable token is
 // held; during a flow it joins.
 func (m *Machine) Connect(now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_connect(m.handle, milliseconds(now), &out), &out)
+	return m.step(C.connect_(m.lodging, milliseconds(now)))
 }
 
 // Challenge: the MCP server answered with 401 or 403, with these WWW-Authenticate lines. The generation is that of the token
 // that the request carried, or 0 if it carried none.
 func (m *Machine) Challenge(status int, lines []string, generation uint64, now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
 	slices := make([]C.mcp_oauth_slice, len(lines))
 	var pinner runtime.Pinner
@@ -160,36 +254,40 @@ func (m *Machine) Challenge(status int, lines []string, generation uint64, now t
 		slices[i] = textIn(line)
 		pinner.Pin(unsafe.StringData(line))
 	}
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_challenge(m.handle, C.uint32_t(status), unsafe.SliceData(slices),
-		C.size_t(len(slices)), C.uint64_t(generation), milliseconds(now), &out), &out)
+	return m.step(C.challenge(m.lodging, C.uint32_t(status), unsafe.SliceData(slices), C.size_t(len(slices)),
+		C.uint64_t(generation), milliseconds(now)))
 }
 
 // Reply answers HTTP: what the server sent, whatever it is. The body is decoded from any content encoding.
 func (m *Machine) Reply(id uint64, status int, header http.Header, body []byte, now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	return step(C.reply(m.handle, C.uint64_t(id), C.uint32_t(status), textIn(header.Get("Location")),
-		textIn(header.Get("Retry-After")), bytesIn(body), milliseconds(now), &out), &out)
+	location, locationLen := chars(header.Get("Location"))
+	retryAfter, retryAfterLen := chars(header.Get("Retry-After"))
+	content, contentLen := octets(body)
+	return m.step(C.reply(m.lodging, C.uint64_t(id), C.uint32_t(status), location, locationLen, retryAfter, retryAfterLen,
+		content, contentLen, milliseconds(now)))
 }
 
 // Unreachable answers HTTP: there is no answer.
 func (m *Machine) Unreachable(id uint64, cause Cause, now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	status := C.mcp_oauth_machine_unreachable(m.handle, C.uint64_t(id), C.int32_t(cause), milliseconds(now), &out)
-	return step(status, &out)
+	return m.step(C.unreachable(m.lodging, C.uint64_t(id), C.int32_t(cause), milliseconds(now)))
 }
 
 // RedirectBound answers BindRedirect: the redirect URI, exactly as it is listened on, port included.
 func (m *Machine) RedirectBound(id uint64, uri string, now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	status := C.mcp_oauth_machine_redirect_bound(m.handle, C.uint64_t(id), textIn(uri), milliseconds(now), &out)
-	return step(status, &out)
+	text, length := chars(uri)
+	return m.step(C.redirect_bound(m.lodging, C.uint64_t(id), text, length, milliseconds(now)))
 }
 
 // Callback: the user's browser came back with this URL. Acts only while OpenURL is outstanding.
@@ -202,90 +300,100 @@ func (m *Machine) CallbackQuery(query string, now time.Time) (Step, error) {
 	return m.callback(C.MCP_OAUTH_CALLBACK_FORM_QUERY, query, now)
 }
 
-func (m *Machine) callback(form C.int32_t, text string, now time.Time) (Step, error) {
-	m.mu.Lock()
+func (m *Machine) callback(form C.int32_t, callback string, now time.Time) (Step, error) {
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_callback(m.handle, form, textIn(text), milliseconds(now), &out), &out)
+	text, length := chars(callback)
+	return m.step(C.callback(m.lodging, form, text, length, milliseconds(now)))
 }
 
 // ClientProvided answers AskForClient: a client registered with the issuer that was named.
 func (m *Machine) ClientProvided(id uint64, client Client, now time.Time) (Step, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var secret C.mcp_oauth_slice
-	if client.Secret != "" {
-		secret = textIn(string(client.Secret))
+	if !m.enter() {
+		return Step{}, ErrClosed
 	}
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_client_provided(m.handle, C.uint64_t(id), textIn(client.ID), secret,
-		C.int32_t(authMethod(client.AuthMethod)), milliseconds(now), &out), &out)
+	defer m.mu.Unlock()
+	name, nameLen := chars(client.ID)
+	secret, secretLen := chars(string(client.Secret))
+	return m.step(C.client_provided(m.lodging, C.uint64_t(id), name, nameLen, secret, secretLen,
+		C.int32_t(authMethod(client.AuthMethod)), milliseconds(now)))
 }
 
 // Declined: you cannot or will not do what you were asked. Answers BindRedirect, OpenURL and AskForClient.
 func (m *Machine) Declined(id uint64, refusal Refusal, now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	status := C.mcp_oauth_machine_declined(m.handle, C.uint64_t(id), C.int32_t(refusal), milliseconds(now), &out)
-	return step(status, &out)
+	return m.step(C.declined(m.lodging, C.uint64_t(id), C.int32_t(refusal), milliseconds(now)))
 }
 
 // Stored answers Load, Save and Delete; the record belongs to Loaded.
 func (m *Machine) Stored(id uint64, result StoreResult, record []byte, now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_stored(m.handle, C.uint64_t(id), C.int32_t(result), bytesIn(record),
-		milliseconds(now), &out), &out)
+	content, length := octets(record)
+	return m.step(C.stored(m.lodging, C.uint64_t(id), C.int32_t(result), content, length, milliseconds(now)))
 }
 
 // Refresh: Authorization said that a refresh is due.
 func (m *Machine) Refresh(now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_refresh(m.handle, milliseconds(now), &out), &out)
+	return m.step(C.refresh(m.lodging, milliseconds(now)))
 }
 
 // Tick: time has passed. At or after the deadline it ends a sign-in that nobody finished, or refreshes ahead of expiry.
 func (m *Machine) Tick(now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_tick(m.handle, milliseconds(now), &out), &out)
+	return m.step(C.tick(m.lodging, milliseconds(now)))
 }
 
 // Cancel: the person changed their mind. Ends the flow under way; ignored at rest.
 func (m *Machine) Cancel(now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_cancel(m.handle, milliseconds(now), &out), &out)
+	return m.step(C.cancel(m.lodging, milliseconds(now)))
 }
 
 // SignOut forgets the tokens, and with forgetClient the client registrations too. Acts in every phase.
 func (m *Machine) SignOut(forgetClient bool, now time.Time) (Step, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
 	defer m.mu.Unlock()
 	forget := C.int32_t(0)
 	if forgetClient {
 		forget = 1
 	}
-	var out C.mcp_oauth_step
-	return step(C.mcp_oauth_machine_sign_out(m.handle, forget, milliseconds(now), &out), &out)
+	return m.step(C.sign_out(m.lodging, forget, milliseconds(now)))
 }
 
 // Authorization is what a request to the MCP server with this method and URL should carry: the value of the Authorization
 // header, a secret, and its generation, to be given back with Challenge. Both are zero unless the credentials are Ready.
 func (m *Machine) Authorization(method, url string, now time.Time) (Credentials, string, uint64, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return 0, "", 0, ErrClosed
+	}
 	defer m.mu.Unlock()
-	var out C.mcp_oauth_request_headers
-	status := C.mcp_oauth_machine_request_headers(m.handle, textIn(method), textIn(url), milliseconds(now), &out)
+	methodText, methodLen := chars(method)
+	urlText, urlLen := chars(url)
+	status := C.request_headers(m.lodging, methodText, methodLen, urlText, urlLen, milliseconds(now))
 	if err := errorOf(status); err != nil {
 		return 0, "", 0, err
 	}
+	out := &m.lodging.headers
 	if out.credentials != C.MCP_OAUTH_CREDENTIALS_READY {
 		return Credentials(out.credentials), "", 0, nil
 	}
@@ -297,11 +405,13 @@ func (m *Machine) Authorization(method, url string, now time.Time) (Credentials,
 
 // Snapshot is everything, for [Resume] in this or another process. Secret.
 func (m *Machine) Snapshot() ([]byte, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return nil, ErrClosed
+	}
 	defer m.mu.Unlock()
 	var out C.mcp_oauth_buffer
 	defer C.mcp_oauth_buffer_free(&out)
-	if err := errorOf(C.mcp_oauth_machine_snapshot(m.handle, &out)); err != nil {
+	if err := errorOf(C.mcp_oauth_machine_snapshot(m.lodging.machine, &out)); err != nil {
 		return nil, err
 	}
 	return append([]byte(nil), unsafe.Slice((*byte)(out.data), int(out.len))...), nil
@@ -309,11 +419,13 @@ func (m *Machine) Snapshot() ([]byte, error) {
 
 // TakeTrace takes the decisions made since the last call, oldest first.
 func (m *Machine) TakeTrace() ([]Decision, error) {
-	m.mu.Lock()
+	if !m.enter() {
+		return nil, ErrClosed
+	}
 	defer m.mu.Unlock()
 	var entries *C.mcp_oauth_trace_entry
 	var count C.size_t
-	if err := errorOf(C.mcp_oauth_machine_take_trace(m.handle, &entries, &count)); err != nil {
+	if err := errorOf(C.mcp_oauth_machine_take_trace(m.lodging.machine, &entries, &count)); err != nil {
 		return nil, err
 	}
 	decisions := make([]Decision, 0, int(count))

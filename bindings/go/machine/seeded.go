@@ -12,7 +12,7 @@ import "C"
 func (m *Machine) seed(seed string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return errorOf(C.mcp_oauth_machine_seed(m.handle, textIn(seed)))
+	return errorOf(C.mcp_oauth_machine_seed(m.lodging.machine, textIn(seed)))
 }
 
 // inheritSeed goes on with the randomness of the machine whose place this one takes.
@@ -21,5 +21,5 @@ func (m *Machine) inheritSeed(earlier *Machine) error {
 	defer m.mu.Unlock()
 	earlier.mu.Lock()
 	defer earlier.mu.Unlock()
-	return errorOf(C.mcp_oauth_machine_inherit_seed(m.handle, earlier.handle))
+	return errorOf(C.mcp_oauth_machine_inherit_seed(m.lodging.machine, earlier.lodging.machine))
 }

@@ -26,10 +26,11 @@ var names = func() map[string]string {
 }()
 
 // step copies what the library lends.
-func step(status C.mcp_oauth_status, out *C.mcp_oauth_step) (Step, error) {
+func (m *Machine) step(status C.mcp_oauth_status) (Step, error) {
 	if status != C.MCP_OAUTH_STATUS_OK {
 		return Step{}, errorOf(status)
 	}
+	out := &m.lodging.step
 	step := Step{
 		Outcome:        Outcome(out.outcome),
 		Ignored:        Reason(out.ignored),
