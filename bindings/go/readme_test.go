@@ -1,0 +1,257 @@
+package mcpoauth_test
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	mcpoauth "github.com/mcp-oauth-core/mcp-oauth-core/bindings/go"
+	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/internal/testbed"
+	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/machine"
+)
+
+// What the README shows stands here, word for word, and is run.
+
+func TestTheREADMEShowsWhatIsRunHere(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("readme_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1)
+	if len(snippets) < 6 {
+		t.Fatalf("%d snippets", len(snippets))
+	}
+	for _, snippet := range snippets {
+		if !strings.Contains(string(source), "\n"+string(snippet[1])) {
+			t.Errorf("nobody runs\n%s", snippet[1])
+		}
+	}
+}
+
+func whoami(ctx context.Context, server string) (*mcp.CallToolResult, error) {
+	handler, err := mcpoauth.New(mcpoauth.Settings{ServerURL: server, ClientName: "Notes"}, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer handler.Close()
+	transport := &mcp.StreamableClientTransport{Endpoint: server, OAuthHandler: handler}
+	session, err := mcp.NewClient(&mcp.Implementation{Name: "notes", Version: "1.0"}, nil).Connect(ctx, transport, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	return session.CallTool(ctx, &mcp.CallToolParams{Name: "whoami"})
+}
+
+func TestREADMESignIn(t *testing.T) {
+	const browser = "MCPOAUTH_README_BROWSER"
+	if os.Getenv(browser) != "" {
+		if _, err := http.Get(flag.Arg(0)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	bed := testbed.Start(t, nil)
+	t.Setenv(browser, "this process")
+	t.Setenv("BROWSER", os.Args[0]+" -test.run=^TestREADMESignIn$")
+	t.Setenv("MCP_OAUTH_HOME", t.TempDir())
+	for range 2 {
+		result, err := whoami(t.Context(), bed.MCPURL)
+		if err != nil || !strings.Contains(result.Content[0].(*mcp.TextContent).Text, "user-1") {
+			t.Fatalf("%+v %v", result, err)
+		}
+	}
+	if counts := bed.Counts(); counts.CodeExchanges != 1 {
+		t.Fatalf("%+v", counts)
+	}
+}
+
+func get(ctx context.Context, handler *mcpoauth.Handler, url string) (*http.Response, error) {
+	client := &http.Client{Transport: handler.Transport(nil)}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(request)
+}
+
+func explain(err error) string {
+	var failure *mcpoauth.Error
+	switch {
+	case err == nil:
+		return "signed in"
+	case errors.Is(err, mcpoauth.ErrNeedsUser):
+		return "send the user to the page of the *mcpoauth.NeedsUserError"
+	case errors.As(err, &failure) && failure.Advice == mcpoauth.RetryAfter:
+		return "try again in " + failure.RetryAfter.String()
+	case errors.As(err, &failure):
+		return failure.Code + " (" + string(failure.Advice) + "): " + failure.Text
+	default:
+		return err.Error()
+	}
+}
+
+func TestREADMEOtherClientsAndErrors(t *testing.T) {
+	bed := testbed.Start(t, nil)
+	handler := newHandler(t, bed, nil)
+	response, err := get(t.Context(), handler, bed.MCPURL)
+	if err != nil || response.StatusCode == http.StatusUnauthorized {
+		t.Fatalf("%v %v", response, err)
+	}
+	_ = response.Body.Close()
+	if said := explain(handler.SignIn(t.Context())); said != "signed in" {
+		t.Fatal(said)
+	}
+	retry := &mcpoauth.Error{Advice: mcpoauth.RetryAfter, RetryAfter: time.Second}
+	denied := &mcpoauth.Error{Code: "access_denied", Advice: mcpoauth.AskUser, Text: "no"}
+	for err, want := range map[error]string{
+		retry:                 "try again in 1s",
+		denied:                "access_denied (ask_user): no",
+		mcpoauth.ErrNeedsUser: "send the user to the page of the *mcpoauth.NeedsUserError",
+		mcpoauth.ErrClosed:    mcpoauth.ErrClosed.Error(),
+	} {
+		if said := explain(err); said != want {
+			t.Error(said)
+		}
+	}
+}
+
+// sealedStore encrypts each record before another store keeps it.
+type sealedStore struct {
+	inner mcpoauth.Store
+	aead  cipher.AEAD
+}
+
+func (s sealedStore) Load(ctx context.Context, key string) ([]byte, error) {
+	sealed, err := s.inner.Load(ctx, key)
+	if err != nil || sealed == nil {
+		return nil, err
+	}
+	return s.aead.Open(nil, nil, sealed, []byte(key))
+}
+
+func (s sealedStore) Save(ctx context.Context, key string, expected uint64, record mcpoauth.Record) error {
+	record.Body = s.aead.Seal(nil, nil, record.Body, []byte(key))
+	return s.inner.Save(ctx, key, expected, record)
+}
+
+func (s sealedStore) Delete(ctx context.Context, key string, expected uint64) error {
+	return s.inner.Delete(ctx, key, expected)
+}
+
+func TestREADMECustomStore(t *testing.T) {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret)
+	block, err := aes.NewCipher(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := &mcpoauth.MemoryStore{}
+	bed := testbed.Start(t, nil)
+	for range 2 {
+		handler := newHandler(t, bed, &mcpoauth.Options{Store: sealedStore{inner, aead}})
+		if err := handler.SignIn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if counts := bed.Counts(); counts.CodeExchanges != 1 {
+		t.Fatalf("%+v", counts)
+	}
+	key, err := machine.KeyOfGrant("", bed.MCPURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := inner.Load(t.Context(), key); err != nil || body == nil || strings.Contains(string(body), "refresh") {
+		t.Fatalf("%q %v", body, err)
+	}
+}
+
+// newAccount gives the handler of one user of a web back end. The settings and the store are the same in every process.
+func newAccount(server, user string, store mcpoauth.Store) (*mcpoauth.Handler, error) {
+	return mcpoauth.New(
+		mcpoauth.Settings{ServerURL: server, ClientName: "Notes", RedirectURI: origin + "/callback"},
+		&mcpoauth.Options{Account: user, Store: store, UserAgent: mcpoauth.NoUserAgent{}},
+	)
+}
+
+// routes are the two legs. accountOf knows the user by a session of your own: it is not in the URL.
+func routes(mux *http.ServeMux, accountOf func(*http.Request) *mcpoauth.Handler) {
+	mux.HandleFunc("GET /connect", func(w http.ResponseWriter, r *http.Request) {
+		page, err := accountOf(r).Begin(r.Context())
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		case page == nil:
+			http.Redirect(w, r, "/", http.StatusSeeOther) // There is a usable token already.
+		default:
+			http.Redirect(w, r, page.URL(), http.StatusSeeOther)
+		}
+	})
+	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
+		if err := accountOf(r).Finish(r.Context(), origin+r.URL.RequestURI()); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})
+}
+
+// origin is where the web back end of the test is reached.
+var origin string
+
+func TestREADMEWebBackEnd(t *testing.T) {
+	bed := testbed.Start(t, nil)
+	store := &mcpoauth.MemoryStore{}
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	origin = server.URL
+	// As if each request came to another process.
+	routes(mux, func(*http.Request) *mcpoauth.Handler {
+		handler, err := newAccount(bed.MCPURL, "alice", store)
+		if err != nil {
+			panic(err)
+		}
+		return handler
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "home") })
+	for range 2 {
+		response, err := http.Get(server.URL + "/connect")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil || string(body) != "home" {
+			t.Fatalf("%s %q %v", response.Status, body, err)
+		}
+	}
+	if counts := bed.Counts(); counts.CodeExchanges != 1 {
+		t.Fatalf("%+v", counts)
+	}
+	response, err := http.Get(server.URL + "/callback?code=x&state=y")
+	if err != nil || response.StatusCode != http.StatusBadRequest {
+		t.Fatalf("%v %v", response, err)
+	}
+}
