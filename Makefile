@@ -87,6 +87,11 @@ check: check-go
 check-go:
 	$(WITH_GO) ./check
 
+.PHONY: bench-go
+bench: bench-go
+bench-go:
+	$(WITH_GO) ./bench
+
 .PHONY: python
 python: test-python ## Build the Python wheel, test it beside both MCP SDKs, check its types
 
