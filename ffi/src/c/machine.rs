@@ -6,6 +6,7 @@ use super::boundary::{guard, pointer};
 use super::config::ConfigHandle;
 use super::describe::Notes;
 use super::exclusive::Exclusive;
+use super::settings::SettingsHandle;
 use super::slice::{Buffer, Slice, array};
 use super::status::Status;
 use super::step::Step;
@@ -19,12 +20,26 @@ pub(super) struct Inner {
     pub(super) machine: core::Machine,
     pub(super) random: Source,
     pub(super) notes: Notes,
-    trace: Vec<TraceEntry>,
+    trace: Trace,
+}
+
+/// The decisions taken last.
+#[derive(Default)]
+struct Trace {
+    entries: Vec<TraceEntry>,
     texts: Vec<String>,
 }
 
-// SAFETY: the trace entries point to the texts beside them.
-unsafe impl Send for Inner {}
+// SAFETY: the entries point to the texts beside them, which move with them from thread to thread.
+unsafe impl Send for Trace {}
+
+/// What the header promises of threads, as far as the compiler can tell.
+const _: fn(&ConfigHandle, &MachineHandle, &SettingsHandle) = |config, machine, settings| {
+    const fn for_every_thread<T: Send + Sync>(_: &T) {}
+    for_every_thread(config);
+    for_every_thread(machine);
+    for_every_thread(settings);
+};
 
 impl Inner {
     fn boxed(machine: core::Machine) -> *mut MachineHandle {
@@ -34,8 +49,7 @@ impl Inner {
             machine,
             random: Source::default(),
             notes,
-            trace: Vec::new(),
-            texts: Vec::new(),
+            trace: Trace::default(),
         }))))
     }
 }
@@ -222,20 +236,23 @@ pub unsafe extern "C" fn mcp_oauth_machine_take_trace(
         };
         let mut inner = machine.0.enter()?;
         let taken = inner.machine.take_trace();
-        inner.trace.clear();
-        inner.texts = taken
+        let Trace {
+            entries: kept,
+            texts,
+        } = &mut inner.trace;
+        kept.clear();
+        *texts = taken
             .iter()
             .map(|entry| entry.decision.to_string())
             .collect();
-        let Inner { trace, texts, .. } = &mut *inner;
-        trace.extend(taken.iter().zip(texts).map(|(entry, text)| TraceEntry {
+        kept.extend(taken.iter().zip(texts).map(|(entry, text)| TraceEntry {
             at_ms: entry.at.as_millis(),
             name: Slice::text(entry.decision.name()),
             clause: Slice::text(entry.decision.clause()),
             deviation: Slice::optional(entry.decision.deviation()),
             text: Slice::text(text),
         }));
-        (*entries, *count) = (array(trace), trace.len());
+        (*entries, *count) = (array(kept), kept.len());
         Ok(())
     })
 }

@@ -334,32 +334,33 @@ pub unsafe extern "C" fn mcp_oauth_settings_pair(
 }
 
 fn set_text(settings: &mut core::Settings, setting: TextSetting, value: &str) {
-    let text = value.to_owned();
+    // Each where it is needed: a secret must have no second copy that nobody wipes.
+    let text = || value.to_owned();
     let secret = || Some(core::Secret::new(value));
     match setting {
-        TextSetting::ServerUrl => settings.server_url = text,
-        TextSetting::ClientName => settings.client_name = text,
-        TextSetting::ClientUri => settings.client_uri = Some(text),
-        TextSetting::LogoUri => settings.logo_uri = Some(text),
-        TextSetting::SoftwareId => settings.software_id = Some(text),
-        TextSetting::SoftwareVersion => settings.software_version = Some(text),
+        TextSetting::ServerUrl => settings.server_url = text(),
+        TextSetting::ClientName => settings.client_name = text(),
+        TextSetting::ClientUri => settings.client_uri = Some(text()),
+        TextSetting::LogoUri => settings.logo_uri = Some(text()),
+        TextSetting::SoftwareId => settings.software_id = Some(text()),
+        TextSetting::SoftwareVersion => settings.software_version = Some(text()),
         TextSetting::SoftwareStatement => settings.software_statement = secret(),
         TextSetting::InitialAccessToken => settings.initial_access_token = secret(),
-        TextSetting::RedirectUri => settings.redirect_uri = text,
-        TextSetting::AuthorizationServer => settings.authorization_server = Some(text),
-        TextSetting::ProtocolVersion => settings.protocol_version = text,
-        TextSetting::UserAgent => settings.user_agent = text,
-        TextSetting::PreregisteredIssuer => preregistered(settings).issuer = text,
-        TextSetting::PreregisteredClientId => preregistered(settings).client_id = text,
+        TextSetting::RedirectUri => settings.redirect_uri = text(),
+        TextSetting::AuthorizationServer => settings.authorization_server = Some(text()),
+        TextSetting::ProtocolVersion => settings.protocol_version = text(),
+        TextSetting::UserAgent => settings.user_agent = text(),
+        TextSetting::PreregisteredIssuer => preregistered(settings).issuer = text(),
+        TextSetting::PreregisteredClientId => preregistered(settings).client_id = text(),
         TextSetting::PreregisteredClientSecret => preregistered(settings).client_secret = secret(),
         TextSetting::PreregisteredAuthorizationEndpoint => {
-            endpoints(settings).authorization = text;
+            endpoints(settings).authorization = text();
         }
-        TextSetting::PreregisteredTokenEndpoint => endpoints(settings).token = text,
-        TextSetting::PreregisteredResource => endpoints(settings).resource = Some(text),
-        TextSetting::ClientDocumentUrl => client_document(settings).url = text,
-        TextSetting::AllowResource => settings.deviations.allow_resource = Some(text),
-        TextSetting::ExtraIss => settings.deviations.extra_iss = Some(text),
+        TextSetting::PreregisteredTokenEndpoint => endpoints(settings).token = text(),
+        TextSetting::PreregisteredResource => endpoints(settings).resource = Some(text()),
+        TextSetting::ClientDocumentUrl => client_document(settings).url = text(),
+        TextSetting::AllowResource => settings.deviations.allow_resource = Some(text()),
+        TextSetting::ExtraIss => settings.deviations.extra_iss = Some(text()),
     }
 }
 
