@@ -46,6 +46,15 @@ fn transcripts() -> Vec<(PathBuf, String, String)> {
         .collect()
 }
 
+/// A panic is a difference like any other: told with the file that led to it, and the other files are replayed all the same.
+fn replayed(text: &str, bless: bool) -> Result<Option<String>, String> {
+    std::panic::catch_unwind(|| transcript::replay(text, bless, &mut BTreeSet::new()))
+        .unwrap_or_else(|panic| match panic.downcast_ref::<String>() {
+            Some(why) => Err(format!("panics: {why}")),
+            None => Err("panics".into()),
+        })
+}
+
 // ROB-07
 #[test]
 fn every_transcript_is_what_the_machine_does() {
@@ -56,7 +65,7 @@ fn every_transcript_is_what_the_machine_does() {
         if !name.contains(&only) {
             continue;
         }
-        match transcript::replay(&text, bless, &mut BTreeSet::new()) {
+        match replayed(&text, bless) {
             Ok(None) => {}
             Ok(Some(blessed)) => std::fs::write(path, blessed).expect("the file can be written"),
             Err(difference) => failures.push(format!("{name}: {difference}")),
