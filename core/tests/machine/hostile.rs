@@ -327,3 +327,20 @@ fn a_server_that_sends_every_search_around_comes_to_an_end() {
     assert_eq!(requests, 24);
     assert_eq!(host.failure().code(), Code::TooManySteps);
 }
+
+// ROB-02
+#[test]
+fn every_request_bounds_what_may_come_back() {
+    let mut host = Host::in_phase(PhaseKind::Idle);
+    host.give(Event::Connect).expect("no misuse");
+    let mut requests = 0;
+    while let Some(action) = host.action() {
+        if let Task::Http(request) = &action.task {
+            requests += 1;
+            assert!(request.limits.max_body_bytes <= 1024 * 1024);
+            assert!(request.limits.timeout_ms <= 30_000);
+        }
+        host.step();
+    }
+    assert_eq!(requests, 4, "resource, server, registration and exchange");
+}
