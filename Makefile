@@ -41,6 +41,11 @@ transcripts: ## Replay the transcripts: HOST=rust, c, go, python or swift
 .PHONY: requirements
 requirements: ## Print what covers each requirement; fail if nothing does
 	tools/with python3 -- tools/requirements
+	tools/with python3 -- tools/mutations --stale
+
+.PHONY: mutations
+mutations: ## Break each rule on purpose and see a test fail: RULE=PRM-04 or part of a file's path for some
+	tools/with python3 git -- tools/mutations $(RULE)
 
 .PHONY: conformance
 conformance: ## Run the official suite: HOST=rust SPEC=2026-07-28, 2025-11-25 or 2025-03-26, SCENARIO=auth/... for some
@@ -160,4 +165,4 @@ $(CARGO_DENY):
 .PHONY: clean
 clean: ## Remove what these commands have built and downloaded
 	cargo clean
-	rm -rf $(CACHE)/target $(CACHE)/tools $(CACHE)/conformance $(CACHE)/fuzz
+	rm -rf $(CACHE)/target $(CACHE)/tools $(CACHE)/conformance $(CACHE)/fuzz $(CACHE)/mutations

@@ -181,18 +181,22 @@ impl Config {
 
     /// The client registered beforehand with this issuer, if there is one.
     pub(crate) fn client_for(&self, issuer: &Issuer, supported: AuthMethods) -> Option<Client> {
-        let known = self.preregistered.as_ref()?;
-        (known.issuer == *issuer).then(|| {
-            let secret = known.client_secret.clone();
-            Client {
-                id: known.client_id.clone(),
-                auth: ClientAuth::choose(secret, known.auth_method, supported),
-                origin: ClientOrigin::Preregistered,
-                redirect_uri: None,
-                scopes: None,
-                secret_expires_at: None,
-            }
+        let known = self.registered_with(issuer)?;
+        let secret = known.client_secret.clone();
+        Some(Client {
+            id: known.client_id.clone(),
+            auth: ClientAuth::choose(secret, known.auth_method, supported),
+            origin: ClientOrigin::Preregistered,
+            redirect_uri: None,
+            scopes: None,
+            secret_expires_at: None,
         })
+    }
+
+    /// The client registered beforehand, for the issuer that it is registered with and no other (REG-12).
+    fn registered_with(&self, issuer: &Issuer) -> Option<&KnownClient> {
+        let known = self.preregistered.as_ref();
+        known.filter(|known| known.issuer == *issuer)
     }
 
     /// The client that the configured document describes: public, since such a document shares no secret (REG-05).
@@ -211,9 +215,9 @@ impl Config {
     /// Whether a client of this id is configured for this issuer: registered beforehand with it, or described by the
     /// document.
     pub(crate) fn names_client(&self, id: &str, issuer: &Issuer) -> bool {
-        let preregistered = self.preregistered.as_ref();
+        let registered = self.registered_with(issuer);
         let document = self.settings.client_document.as_ref();
-        preregistered.is_some_and(|known| known.issuer == *issuer && *known.client_id == *id)
+        registered.is_some_and(|known| *known.client_id == *id)
             || document.is_some_and(|document| document.url == id)
     }
 

@@ -3,11 +3,19 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{ZeroizeOnDrop, optimization_barrier};
 
 /// A secret string: redacted in `Debug`, without `Display`, compared in constant time, wiped when dropped.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub struct Secret(Box<str>);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        wipe(&mut std::mem::take(&mut self.0).into_boxed_bytes());
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
 
 impl Secret {
     /// Takes a value into keeping. A `String` with spare capacity is copied once to shed it.
@@ -47,8 +55,22 @@ impl<'de> serde::Deserialize<'de> for Secret {
 }
 
 /// Secret bytes, such as a stored record: redacted in `Debug`, wiped when dropped.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SecretBytes(Box<[u8]>);
+
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+impl ZeroizeOnDrop for SecretBytes {}
+
+/// Overwrites all bytes at once: one after the other, as `Zeroize` does it, takes thousands of writes in a flow.
+fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    optimization_barrier(bytes);
+}
 
 impl SecretBytes {
     /// Takes bytes into keeping.
@@ -98,6 +120,9 @@ mod tests {
         fn is_wiped<T: ZeroizeOnDrop>() {}
         is_wiped::<Secret>();
         is_wiped::<SecretBytes>();
+        let mut bytes = *b"hunter2";
+        wipe(&mut bytes);
+        assert_eq!(bytes, [0; 7]);
     }
 
     // LOG-01

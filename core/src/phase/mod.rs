@@ -113,6 +113,7 @@ pub(crate) struct Occasion {
 /// A sign-in whose authorization server is known.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SignIn {
+    /// Records hold it under the name of the whole attempt.
     #[serde(rename = "attempt")]
     pub(crate) occasion: Occasion,
     pub(crate) resource: Resource,

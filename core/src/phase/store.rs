@@ -165,11 +165,12 @@ impl Loading {
     }
 }
 
-/// Whether the store holds newer tokens than those of `generation`, put there by another process.
+/// Whether the store holds other tokens than those of `generation`, put there by another process: in a record made anew the
+/// numbers begin again.
 fn adopts_newer(generation: Option<u64>, shared: &mut Shared) -> bool {
     let newer = shared
         .tokens()
-        .is_some_and(|tokens| Some(tokens.generation) > generation);
+        .is_some_and(|tokens| Some(tokens.generation) != generation);
     if newer {
         shared.note(Decision::NewerGrantAdopted);
     }

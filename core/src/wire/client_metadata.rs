@@ -277,7 +277,7 @@ pub(crate) fn registered(
 mod tests {
     use super::*;
 
-    // RSP-16
+    // RSP-16, REG-20
     #[test]
     fn a_body_that_hands_over_a_secret_is_not_quoted() {
         let text = |body: &[u8]| Refusal::parse_whole(body).text;

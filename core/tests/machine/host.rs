@@ -44,6 +44,7 @@ pub(crate) struct Host {
     pub(crate) now: Timestamp,
     pub(crate) records: Records,
     pub(crate) tokens: TokenEndpoint,
+    pub(crate) registration: &'static str,
     /// What every debug print of an action was.
     pub(crate) seen: Vec<String>,
 }
@@ -86,6 +87,7 @@ impl Host {
             now: Timestamp::from_seconds(1_800_000_000),
             records,
             tokens,
+            registration: REGISTRATION,
             seen: Vec::new(),
         }
     }
@@ -179,7 +181,7 @@ impl Host {
         match request.purpose {
             Purpose::ResourceMetadata => (200, RESOURCE_METADATA.into()),
             Purpose::ServerMetadata => (200, SERVER_METADATA.into()),
-            Purpose::Registration => (201, REGISTRATION.into()),
+            Purpose::Registration => (201, self.registration.into()),
             _ => (self.tokens.borrow_mut())(&body),
         }
     }

@@ -276,3 +276,71 @@ fn a_resource_that_names_another_server_each_time_comes_to_an_end() {
     assert!(opened <= 3, "the user was bothered {opened} times");
     assert_eq!(host.failure().code(), Code::TokenRejected);
 }
+
+// ROB-03
+#[test]
+fn a_server_that_sends_every_search_around_comes_to_an_end() {
+    const LONGEST_SEARCH: usize = 12;
+    let mut host = Host::signed_in();
+    let headers = host
+        .machine
+        .request_headers("POST", crate::host::SERVER, host.now);
+    let RequestHeaders::Ready(authorization) = headers else {
+        panic!("signed in, and no token");
+    };
+    let generation = Some(authorization.generation());
+    host.give(Event::Challenge(Challenge {
+        status: 401,
+        www_authenticate: &[b"Bearer resource_metadata=\"https://mcp.example/m\""],
+        generation,
+    }))
+    .expect("no misuse");
+    let (mut requests, mut searched) = (0, 0);
+    while let Some(action) = host.action() {
+        let Task::Http(request) = &action.task else {
+            host.step();
+            continue;
+        };
+        requests += 1;
+        let location = format!("/m{requests}");
+        let (status, body) = match request.purpose {
+            Purpose::ResourceMetadata => {
+                searched += 1;
+                let found = searched % LONGEST_SEARCH == 0;
+                if found {
+                    (200, RESOURCE_METADATA)
+                } else {
+                    (302, "")
+                }
+            }
+            Purpose::Refresh => (400, r#"{"error":"invalid_grant"}"#),
+            other => panic!("{other:?} after {requests} requests"),
+        };
+        let response = HttpResponse {
+            status,
+            headers: &[("location", location.as_bytes())],
+            body: body.as_bytes(),
+        };
+        let id = action.id;
+        host.give(Event::Reply { id, response }).expect("no misuse");
+    }
+    assert_eq!(requests, 24);
+    assert_eq!(host.failure().code(), Code::TooManySteps);
+}
+
+// ROB-02
+#[test]
+fn every_request_bounds_what_may_come_back() {
+    let mut host = Host::in_phase(PhaseKind::Idle);
+    host.give(Event::Connect).expect("no misuse");
+    let mut requests = 0;
+    while let Some(action) = host.action() {
+        if let Task::Http(request) = &action.task {
+            requests += 1;
+            assert!(request.limits.max_body_bytes <= 1024 * 1024);
+            assert!(request.limits.timeout_ms <= 30_000);
+        }
+        host.step();
+    }
+    assert_eq!(requests, 4, "resource, server, registration and exchange");
+}

@@ -2,7 +2,7 @@
 
 use mcp_oauth_core::*;
 
-use crate::host::{Host, SERVER};
+use crate::host::{Host, SERVER, settings};
 
 /// Every phase in which something is outstanding.
 fn busy() -> impl Iterator<Item = PhaseKind> {
@@ -163,6 +163,33 @@ fn time_that_goes_backwards_is_clamped() {
     let headers = host.machine.request_headers("POST", SERVER, host.now);
     assert!(matches!(headers, RequestHeaders::Ready(_)));
     assert_eq!(host.machine.deadline(), renewed);
+}
+
+// ROB-01
+#[test]
+fn a_clock_at_its_end_overflows_nothing() {
+    let end = Timestamp::from_millis(u64::MAX);
+    let mut host = Host::new(settings());
+    host.now = end;
+    host.run();
+    host.give(Event::Connect).expect("no misuse");
+    host.run();
+    assert_eq!(host.failure().code(), Code::Expired);
+
+    let mut host = Host::signed_in();
+    host.now = end;
+    host.give(Event::Refresh).expect("no misuse");
+    host.until(PhaseKind::Refreshing);
+    let (id, headers) = (host.id(), &[("retry-after", &b"18446744073709551615"[..])]);
+    let response = HttpResponse {
+        status: 503,
+        headers,
+        body: b"",
+    };
+    host.give(Event::Reply { id, response }).expect("no misuse");
+    assert_eq!(host.failure().code(), Code::RefreshUnavailable);
+    let headers = host.machine.request_headers("POST", SERVER, host.now);
+    assert!(headers == RequestHeaders::RefreshDue);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use mcp_oauth_core::*;
 
-use crate::host::{Host, settings};
+use crate::host::{Host, SERVER, settings};
 
 /// Marked values of every kind of secret that a flow meets.
 const MARKS: &[&str] = &[
@@ -10,6 +10,7 @@ const MARKS: &[&str] = &[
     "MARK-refresh",
     "the-code",
     "MARK-secret",
+    "MARK-rat",
     "MARK-initial",
 ];
 
@@ -19,6 +20,8 @@ fn marked() -> Host {
         authorization_server: Some("https://as.example".into()),
         ..settings()
     });
+    host.registration =
+        r#"{"client_id":"c","client_secret":"MARK-secret","registration_access_token":"MARK-rat"}"#;
     host.tokens = std::rc::Rc::new(std::cell::RefCell::new(|_: &str| {
         let body = r#"{"access_token":"MARK-access","token_type":"Bearer","expires_in":3600,"refresh_token":"MARK-refresh"}"#;
         (200, body.to_owned())
@@ -162,6 +165,24 @@ fn codes_verifiers_and_tokens_go_where_they_belong_and_nowhere_else() {
     let mut host = marked();
     host.run();
     host.give(Event::Connect).expect("no misuse");
+    let mut with_code = carry_out_watching(&mut host);
+    // Once more, with tokens in hand.
+    let generation = match host.machine.request_headers("POST", SERVER, host.now) {
+        RequestHeaders::Ready(authorization) => Some(authorization.generation()),
+        _ => None,
+    };
+    host.give(Event::Challenge(Challenge {
+        status: 403,
+        www_authenticate: &[b"Bearer error=\"insufficient_scope\", scope=\"more\""],
+        generation,
+    }))
+    .expect("no misuse");
+    with_code += carry_out_watching(&mut host);
+    assert_eq!(with_code, 2);
+}
+
+/// Carries out everything, with an eye on what is sent where, and counts the requests with a code.
+fn carry_out_watching(host: &mut Host) -> u32 {
     let mut with_code = 0;
     while let Some(action) = host.action() {
         match &action.task {
@@ -177,7 +198,9 @@ fn codes_verifiers_and_tokens_go_where_they_belong_and_nowhere_else() {
                     headers.contains("MARK-initial"),
                     request.purpose == Purpose::Registration
                 );
-                assert!(!headers.contains("MARK-access"));
+                for token in ["MARK-access", "MARK-refresh"] {
+                    assert!(!headers.contains(token) && !body.contains(token));
+                }
             }
             Task::OpenUrl(open) => {
                 let url = open.url.expose();
@@ -187,5 +210,5 @@ fn codes_verifiers_and_tokens_go_where_they_belong_and_nowhere_else() {
         }
         host.step();
     }
-    assert_eq!(with_code, 1);
+    with_code
 }

@@ -54,7 +54,18 @@ fn a_place_to_listen_is_http_on_loopback() {
     assert_eq!((place.port, place.request_path()), (80, "/cb".into()));
 }
 
-// RDR-04, RDR-05
+// RDR-05
+#[test]
+fn only_this_machine_can_reach_the_sockets() {
+    for uri in ["http://127.0.0.1:0/cb", "http://localhost:0/cb"] {
+        let (sockets, _) = Place::read(uri).unwrap().bind().unwrap();
+        for socket in sockets.0 {
+            assert!(socket.local_addr().unwrap().ip().is_loopback(), "{uri}");
+        }
+    }
+}
+
+// RDR-04
 #[tokio::test]
 async fn the_uri_names_the_port_and_ends_with_the_listening() {
     let redirect = any("http://127.0.0.1:0/callback");
