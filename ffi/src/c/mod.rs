@@ -8,6 +8,9 @@
     reason = "the head of the header says what every caller must keep to"
 )]
 
+#[cfg(panic = "abort")]
+compile_error!("a panic in here must not end the program: build with panic = \"unwind\"");
+
 mod boundary;
 mod config;
 mod describe;
