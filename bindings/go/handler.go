@@ -58,27 +58,37 @@ func New(settings Settings, options *Options) (*Handler, error) {
 	return &Handler{driver}, nil
 }
 
-// Close ends the flow under way and forgets what is in memory; what is in the store stays. Closing again does nothing. A
-// handler that is forgotten is closed when it is collected.
+// neverMade stands in for the driver of a handler that New has not made.
+var neverMade = &driver{host: &host{config: new(machine.Config)}, closed: true}
+
+func (h *Handler) get() *driver {
+	if h == nil || h.driver == nil {
+		return neverMade
+	}
+	return h.driver
+}
+
+// Close ends the flow under way, waits for it, and forgets what is in memory; what is in the store stays. Closing again does
+// nothing, and a handler that is forgotten is closed when it is collected. Not to be called by a callback of the flow itself.
 func (h *Handler) Close() error {
-	h.driver.close()
+	h.get().close()
 	return nil
 }
 
 // SignIn makes sure that there is a token: it uses the stored one, refreshes it, or signs in.
 func (h *Handler) SignIn(ctx context.Context) error {
-	_, err := h.driver.settle(ctx, connect)
+	_, err := h.get().settle(ctx, connect)
 	return err
 }
 
 // SignOut forgets the tokens, and with forgetClient the client registrations too. It ends a flow under way.
 func (h *Handler) SignOut(ctx context.Context, forgetClient bool) error {
-	return h.driver.signOut(ctx, forgetClient)
+	return h.get().signOut(ctx, forgetClient)
 }
 
 // Cancel ends the flow under way, which then fails with code cancelled; one that is about to be done anyway is let be.
 func (h *Handler) Cancel() {
-	d := h.driver
+	d := h.get()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.flow != nil {
@@ -100,15 +110,15 @@ type tokenSource func() (*oauth2.Token, error)
 func (s tokenSource) Token() (*oauth2.Token, error) { return s() }
 
 func (h *Handler) token(ctx context.Context) (*oauth2.Token, error) {
-	url := h.driver.config.ServerURL()
-	token, err := h.driver.token(ctx, http.MethodPost, url)
+	url := h.get().config.ServerURL()
+	token, err := h.get().token(ctx, http.MethodPost, url)
 	if err != nil && !errors.Is(err, &Error{Code: codeRefreshRejected}) || token != nil {
 		return token, err
 	}
 	if err := h.SignIn(ctx); err != nil {
 		return nil, err
 	}
-	token, err = h.driver.token(ctx, http.MethodPost, url)
+	token, err = h.get().token(ctx, http.MethodPost, url)
 	if err == nil && token == nil {
 		err = errNoToken
 	}
@@ -120,14 +130,14 @@ var errNoToken = errors.New("mcpoauth: the token expired at once")
 // TokenSource implements OAuthHandler of the official SDK. It is nil where no token is held: the request goes without, and
 // Authorize is called when the server minds. The context must live as long as the source.
 func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
-	if err := h.driver.load(ctx); err != nil && !isFailure(err) {
+	if err := h.get().load(ctx); err != nil && !isFailure(err) {
 		return nil, err
 	}
-	if held, err := h.driver.holdsTokens(); err != nil || !held {
+	if held, err := h.get().holdsTokens(); err != nil || !held {
 		return nil, err
 	}
 	return tokenSource(func() (*oauth2.Token, error) {
-		return h.driver.token(ctx, http.MethodPost, h.driver.config.ServerURL())
+		return h.get().token(ctx, http.MethodPost, h.get().config.ServerURL())
 	}), nil
 }
 
@@ -141,20 +151,28 @@ func isFailure(err error) bool {
 // scopes or signs in, as the challenge demands. The request is to be repeated when it returns nil. Where authorization cannot
 // mend the answer it returns nil too, so that the answer to the repeated request is what the caller sees.
 func (h *Handler) Authorize(ctx context.Context, request *http.Request, response *http.Response) error {
+	if request == nil || response == nil {
+		return errNoAnswer
+	}
 	if response.Body != nil {
 		// The connection can be used again.
 		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxDrained))
 		_ = response.Body.Close()
 	}
-	_, err := h.driver.recover(ctx, request, response)
+	_, err := h.get().recover(ctx, request, response)
 	return err
 }
 
 const maxDrained = 64 << 10
 
+var errNoAnswer = errors.New("mcpoauth: there is neither request nor response to authorize")
+
 // Describe tells what is stored for this account at this server, without secrets; nil if nothing is.
 func (h *Handler) Describe(ctx context.Context) (*Grant, error) {
-	d := h.driver
+	d := h.get()
+	if d.isClosed() {
+		return nil, ErrClosed
+	}
 	key, err := machine.KeyOfGrant(d.account, d.config.ServerURL())
 	if err != nil {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
@@ -172,7 +190,7 @@ func (h *Handler) Describe(ctx context.Context) (*Grant, error) {
 
 // Format shows the server URL.
 func (h Handler) Format(f fmt.State, _ rune) {
-	io.WriteString(f, "Handler("+h.driver.config.ServerURL()+")")
+	io.WriteString(f, "Handler("+h.get().config.ServerURL()+")")
 }
 
 // holdsTokens tells whether there may be a token for the server. Those held before a failed flow may still be good.

@@ -256,26 +256,47 @@ func TestAClosedHandlerSaysSo(t *testing.T) {
 	if user.listening.Load() != 0 {
 		t.Fatal("somebody listens on")
 	}
+	request, _ := challenged(t, bed, "")
+	if _, err := handler.Transport(nil).RoundTrip(request); !errors.Is(err, ErrClosed) {
+		t.Fatal(err)
+	}
+	wantClosed(t, bed, handler)
+	wantClosed(t, bed, nil)
+	wantClosed(t, bed, &Handler{})
+	if err := handler.Finish(t.Context(), page.RedirectURI+"?state=x"); !errors.Is(err, ErrClosed) {
+		t.Fatal(err)
+	}
+}
+
+func wantClosed(t *testing.T, bed *testbed.Bed, handler *Handler) {
+	t.Helper()
 	request, response := challenged(t, bed, "")
 	_, tokenErr := handler.Token()
 	_, sourceErr := handler.TokenSource(t.Context())
 	_, beginErr := handler.Begin(t.Context())
-	_, tripErr := handler.Transport(nil).RoundTrip(request)
-	for name, err := range map[string]error{
+	_, describeErr := handler.Describe(t.Context())
+	errs := map[string]error{
 		"SignIn":      handler.SignIn(t.Context()),
 		"SignOut":     handler.SignOut(t.Context(), false),
 		"Token":       tokenErr,
 		"TokenSource": sourceErr,
 		"Authorize":   handler.Authorize(t.Context(), request, response),
 		"Begin":       beginErr,
-		"Finish":      handler.Finish(t.Context(), page.RedirectURI+"?state=x"),
-		"RoundTrip":   tripErr,
-	} {
+		"Finish":      handler.Finish(t.Context(), "http://127.0.0.1/callback?state=x"),
+		"Describe":    describeErr,
+	}
+	for name, err := range errs {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	handler.Cancel()
+	if err := handler.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := handler.Authorize(t.Context(), nil, nil); err == nil {
+		t.Error("there was nothing to authorize")
+	}
 }
 
 func TestSettingsThatCannotWorkAreNamed(t *testing.T) {

@@ -22,7 +22,7 @@ func (h *Handler) Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return &transport{h.driver, base}
+	return &transport{h.get(), base}
 }
 
 type transport struct {

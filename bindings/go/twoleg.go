@@ -13,10 +13,10 @@ import (
 // URI is a page of theirs. It returns the page to send the user to, or nil if there is a usable token already. The sign-in
 // is pending in the store until then, and opens nothing here, whatever the user agent.
 func (h *Handler) Begin(ctx context.Context) (*Page, error) {
-	if h.driver.isClosed() {
+	if h.get().isClosed() {
 		return nil, ErrClosed
 	}
-	aside, err := newDriver(h.driver.showingNothing(), nil)
+	aside, err := newDriver(h.get().showingNothing(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}
@@ -27,7 +27,7 @@ func (h *Handler) Begin(ctx context.Context) (*Page, error) {
 		return needed.Page(), nil
 	}
 	if err == nil {
-		h.driver.adopt(aside)
+		h.get().adopt(aside)
 	}
 	return nil, err
 }
@@ -38,25 +38,25 @@ func (h *Handler) Begin(ctx context.Context) (*Page, error) {
 //
 // Whose callback it is, the caller must know by a session of its own: the account is not in the URL.
 func (h *Handler) Finish(ctx context.Context, callbackURL string) error {
-	if h.driver.isClosed() {
+	if h.get().isClosed() {
 		return ErrClosed
 	}
 	key, err := machine.KeyOfCallback(callbackURL)
 	if err != nil || key == "" {
 		return ErrUnknownSignIn
 	}
-	record, err := h.driver.store.Load(ctx, key)
+	record, err := h.get().store.Load(ctx, key)
 	if err != nil {
 		return fmt.Errorf("mcpoauth: the sign-in could not be read: %w", err)
 	}
 	if record == nil {
 		return ErrUnknownSignIn
 	}
-	pending, err := machine.Resume(h.driver.config, h.driver.account, record)
+	pending, err := machine.Resume(h.get().config, h.get().account, record)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnknownSignIn, err)
 	}
-	aside, err := newDriver(h.driver.showingNothing(), pending)
+	aside, err := newDriver(h.get().showingNothing(), pending)
 	if err != nil {
 		return fmt.Errorf("mcpoauth: %w", err)
 	}
@@ -70,6 +70,6 @@ func (h *Handler) Finish(ctx context.Context, callbackURL string) error {
 	if !taken {
 		return ErrUnknownSignIn
 	}
-	h.driver.adopt(aside)
+	h.get().adopt(aside)
 	return nil
 }

@@ -52,6 +52,14 @@ func NewConfig(settings Settings) (*Config, error) {
 	return config, nil
 }
 
+// pointer is NULL for a configuration that was never made.
+func (c *Config) pointer() *C.mcp_oauth_config {
+	if c == nil {
+		return nil
+	}
+	return c.handle
+}
+
 // ServerURL is the MCP server's URL, exactly as configured.
 func (c *Config) ServerURL() string { return c.serverURL }
 

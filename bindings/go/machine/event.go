@@ -128,8 +128,8 @@ const (
 var (
 	// ErrMisuse: an event that the host should not have given; nothing changed. Every *[Misuse] is one.
 	ErrMisuse = errors.New("machine: a call that the host should not have made")
-	// ErrClosed: the machine was closed.
-	ErrClosed = errors.New("machine: closed")
+	// ErrClosed: the machine was closed, or it or the configuration was never made.
+	ErrClosed = errors.New("machine: closed, or never made")
 	// ErrPanicked: a defect of the library; the machine can only be closed now.
 	ErrPanicked = errors.New("machine: a defect of the library")
 )

@@ -174,7 +174,7 @@ type Step struct {
 func New(config *Config, account string) (*Machine, error) {
 	defer runtime.KeepAlive(config)
 	var handle *C.mcp_oauth_machine
-	if err := errorOf(C.mcp_oauth_machine_new(config.handle, textIn(account), &handle)); err != nil {
+	if err := errorOf(C.mcp_oauth_machine_new(config.pointer(), textIn(account), &handle)); err != nil {
 		return nil, err
 	}
 	return owning(handle), nil
@@ -185,7 +185,7 @@ func New(config *Config, account string) (*Machine, error) {
 func Resume(config *Config, account string, snapshot []byte) (*Machine, error) {
 	defer runtime.KeepAlive(config)
 	var handle *C.mcp_oauth_machine
-	status := C.mcp_oauth_machine_resume(config.handle, textIn(account), bytesIn(snapshot), &handle)
+	status := C.mcp_oauth_machine_resume(config.pointer(), textIn(account), bytesIn(snapshot), &handle)
 	if err := errorOf(status); err != nil {
 		return nil, err
 	}
@@ -202,13 +202,13 @@ func owning(handle *C.mcp_oauth_machine) *Machine {
 
 // Close frees the machine; its secrets are overwritten. Closing again does nothing.
 func (m *Machine) Close() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.lodging != nil {
-		m.cleanup.Stop()
-		C.evict(m.lodging)
-		m.lodging, m.authorization = nil, ""
+	if !m.enter() {
+		return
 	}
+	defer m.mu.Unlock()
+	m.cleanup.Stop()
+	C.evict(m.lodging)
+	m.lodging, m.authorization = nil, ""
 }
 
 // Next is what to do now: the same until an event advances the machine.
@@ -220,8 +220,11 @@ func (m *Machine) Next() (Step, error) {
 	return m.step(C.next(m.lodging))
 }
 
-// enter locks the machine, unless it is closed.
+// enter locks the machine, unless it is closed or was never made.
 func (m *Machine) enter() bool {
+	if m == nil {
+		return false
+	}
 	m.mu.Lock()
 	if m.lodging == nil {
 		m.mu.Unlock()
