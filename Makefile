@@ -81,6 +81,7 @@ go: check-go test-go ## Build the Go package and the library in it, check and te
 test: test-go
 test-go: $(SPECS:%=conformance-go-%)
 	$(WITH_GO) go test -count=1 -race ./...
+	$(WITH_GO) go test -count=1 -asan ./machine
 	tests/transcripts/replay go
 
 .PHONY: $(SPECS:%=conformance-go-%)
