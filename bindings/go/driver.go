@@ -41,6 +41,8 @@ type driver struct {
 	step   machine.Step
 	flow   *flow
 	closed bool
+	// lifetime is that of the token last asked about.
+	lifetime lifetime
 }
 
 // flow is the carrying out of actions until the machine rests.
@@ -265,6 +267,9 @@ func (d *driver) observe() {
 
 // run carries out actions until the machine rests.
 func (d *driver) run(f *flow) {
+	// A stack is copied each time that it grows, and this one is small and will be deep.
+	var room [8 << 10]byte
+	grow(&room)
 	// Should a callback end this goroutine.
 	f.err = errEnded
 	defer func() {
@@ -284,6 +289,9 @@ func (d *driver) run(f *flow) {
 	}()
 	f.err = d.carryOutAll(f)
 }
+
+//go:noinline
+func grow(*[8 << 10]byte) {}
 
 var errEnded = errors.New("mcpoauth: a callback of the configuration ended its goroutine")
 

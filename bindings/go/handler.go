@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
-	"time"
 
 	"golang.org/x/oauth2"
 
@@ -173,115 +171,10 @@ func (h *Handler) Describe(ctx context.Context) (*Grant, error) {
 	if d.isClosed() {
 		return nil, ErrClosed
 	}
-	key, err := machine.KeyOfGrant(d.account, d.config.ServerURL())
-	if err != nil {
-		return nil, fmt.Errorf("mcpoauth: %w", err)
-	}
-	record, err := d.store.Load(ctx, key)
-	if err != nil || record == nil {
-		return nil, err
-	}
-	grant, err := machine.DescribeGrant(record)
-	if err != nil {
-		return nil, fmt.Errorf("mcpoauth: %w", err)
-	}
-	return grant, nil
+	return d.describe(ctx)
 }
 
 // Format shows the server URL.
 func (h Handler) Format(f fmt.State, _ rune) {
 	io.WriteString(f, "Handler("+h.get().config.ServerURL()+")")
-}
-
-// holdsTokens tells whether there may be a token for the server. Those held before a failed flow may still be good.
-func (d *driver) holdsTokens() (bool, error) {
-	d.mu.Lock()
-	kind := d.step.Next.Kind
-	d.mu.Unlock()
-	if kind != machine.Failed {
-		return kind == machine.Authorized, nil
-	}
-	credentials, _, err := d.authorization(http.MethodPost, d.config.ServerURL())
-	return credentials == machine.Ready || credentials == machine.RefreshDue, err
-}
-
-// authorization is what a request should carry, as far as that is known without doing anything.
-func (d *driver) authorization(method, url string) (machine.Credentials, credential, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return 0, credential{}, ErrClosed
-	}
-	credentials, value, generation, err := d.machine.Authorization(method, url, time.Now())
-	return credentials, credential{value, generation, d.step.Deadline}, err
-}
-
-// credential is a token as it goes into a request.
-type credential struct {
-	value      string
-	generation uint64
-	// renewal is when to ask again.
-	renewal time.Time
-}
-
-func (c credential) token() *oauth2.Token {
-	return &oauth2.Token{
-		AccessToken: strings.TrimPrefix(c.value, "Bearer "),
-		TokenType:   "Bearer",
-		Expiry:      c.renewal,
-	}
-}
-
-// credential is the one for a request, refreshed if that is due; zero if none is held, or none for this URL.
-func (d *driver) credential(ctx context.Context, method, url string) (credential, error) {
-	for {
-		credentials, held, err := d.authorization(method, url)
-		switch {
-		case err != nil:
-			return credential{}, err
-		case credentials == machine.Ready:
-			return held, nil
-		}
-		d.mu.Lock()
-		idle := d.flow == nil && d.step.Next.Kind.Rests()
-		d.mu.Unlock()
-		switch {
-		case credentials == machine.RefreshDue:
-			if step, err := d.settle(ctx, refresh); err != nil || step.Outcome == machine.Ignored {
-				return credential{}, err
-			}
-		case idle:
-			return credential{}, nil
-		default:
-			if err := d.load(ctx); err != nil {
-				return credential{}, err
-			}
-		}
-	}
-}
-
-func (d *driver) token(ctx context.Context, method, url string) (*oauth2.Token, error) {
-	held, err := d.credential(ctx, method, url)
-	if err != nil || held.value == "" {
-		return nil, err
-	}
-	return held.token(), nil
-}
-
-// recover answers a 401 or 403. It tells whether to repeat the request.
-func (d *driver) recover(ctx context.Context, request *http.Request, response *http.Response) (bool, error) {
-	var generation uint64
-	_, held, err := d.authorization(request.Method, request.URL.String())
-	if err != nil {
-		return false, err
-	}
-	if carried := request.Header.Get("Authorization"); carried != "" && carried == held.value {
-		// Any other token is an older one, which is as good as none: what is held now should be tried first.
-		generation = held.generation
-	}
-	lines := response.Header.Values("WWW-Authenticate")
-	step, err := d.settle(ctx, func(m *machine.Machine, now time.Time) (machine.Step, error) {
-		return m.Challenge(response.StatusCode, lines, generation, now)
-	})
-	return err == nil && (step.Outcome != machine.Ignored || step.Ignored == machine.Superseded), err
 }

@@ -166,3 +166,14 @@ func TestAnOrdinaryOAuth2ClientIsAuthorized(t *testing.T) {
 		t.Fatalf("%+v", counts)
 	}
 }
+
+func TestATokenThatCannotBeRefreshedTellsWhenItExpires(t *testing.T) {
+	bed := testbed.Start(t, testbed.Behaviour{"refresh": map[string]any{"issued": "never"}})
+	handler := newHandler(t, bed, nil)
+	for range 2 {
+		token, err := handler.Token()
+		if err != nil || !token.Valid() || time.Until(token.Expiry) <= 0 {
+			t.Fatalf("%v %v", token.Expiry, err)
+		}
+	}
+}
