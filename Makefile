@@ -91,7 +91,7 @@ $(SPECS:%=conformance-go-%): conformance-go-%:
 .PHONY: check-go
 check: check-go
 check-go:
-	$(WITH_GO) ./check
+	$(WITH_GO) --seeded ./check
 
 .PHONY: bench-go
 bench: bench-go
