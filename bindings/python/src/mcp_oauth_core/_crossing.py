@@ -24,7 +24,12 @@ _Status: Any = generated._UniffiRustCallStatus
 _ForeignBytes: Any = generated._UniffiForeignBytes
 _check: Any = getattr(generated, "_uniffi_check_call_status")
 _buffer_from: Any = generated._UniffiLib.ffi_mcp_oauth_ffi_rustbuffer_from_bytes
+_machine_clone: Any = generated._UniffiLib.uniffi_mcp_oauth_ffi_fn_clone_machine
+_check_any_number: Any = generated._UniffiFfiConverterUInt64.check_lower
 _buffer_free: Any = generated._UniffiLib.ffi_mcp_oauth_ffi_rustbuffer_free
+
+# For calls that cannot fail, whose status nobody reads.
+_unread = _byref(_Status())
 
 # Fixed sizes, most significant byte first.
 _NUMBERS = {
@@ -65,7 +70,7 @@ class _Reading:
     def __init__(self, buffer: Any) -> None:
         self.data: bytes = _string_at(buffer.data, buffer.len) if buffer.len else b""
         self.offset = 0
-        _call_with_error(None, _buffer_free, buffer)
+        _buffer_free(buffer, _unread)
 
     def remaining(self) -> int:
         return len(self.data) - self.offset
@@ -83,6 +88,21 @@ class _Reading:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, _: TracebackType | None) -> None:
         if kind is None and self.offset != len(self.data):
             raise generated.InternalError("a buffer was not read to its end")
+
+
+_length = struct.Struct(">i").unpack_from
+
+
+def _read_bytes(reading: _Reading) -> bytes:
+    start = reading.offset + 4
+    reading.offset = end = start + _length(reading.data, reading.offset)[0]
+    if not start <= end <= len(reading.data):
+        raise generated.InternalError("read past the end of a buffer")
+    return reading.data[start:end]
+
+
+def _read_text(reading: _Reading) -> str:
+    return _read_bytes(reading).decode()
 
 
 def _writer(layout: str) -> Callable[[_Writing, Any], None]:
@@ -124,6 +144,15 @@ def _buffer_of(data: bytes) -> Any:
     return _call_with_error(None, _buffer_from, _ForeignBytes(len(data), ctypes.cast(ctypes.c_char_p(data), _bytes_pointer)))
 
 
+def _check_number(value: Any) -> None:
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        _check_any_number(value)
+
+
+def _clone_machine(handle_of: Any) -> Any:
+    return _machine_clone(handle_of._handle, _unread)
+
+
 def _consume(buffer: Any) -> _Reading:
     return _Reading(buffer)
 
@@ -142,3 +171,8 @@ _replace(generated, "_uniffi_rust_call_with_error", _call_with_error)
 _replace(generated._UniffiRustBuffer, "consume_with_stream", _consume)
 _replace(generated._UniffiRustBuffer, "alloc_with_builder", staticmethod(_Writing))
 _replace(generated._UniffiFfiConverterString, "lower", staticmethod(_lower_text))
+_replace(generated._UniffiFfiConverterString, "read", staticmethod(_read_text))
+_replace(generated._UniffiFfiConverterBytes, "read", staticmethod(_read_bytes))
+_replace(generated._UniffiFfiConverterUInt64, "check_lower", staticmethod(_check_number))
+_replace(generated._UniffiFfiConverterUInt64, "read", staticmethod(_reader(">Q")))
+_replace(generated.Machine, "_uniffi_clone_handle", _clone_machine)
