@@ -99,7 +99,7 @@ bench-go:
 	$(WITH_GO) ./bench
 
 .PHONY: python
-python: test-python ## Build the Python wheel, test it beside both MCP SDKs, check its types
+python: check-python test-python ## Build the Python wheel, check it, test it beside both major versions of the MCP SDK
 
 .PHONY: test-python
 test: test-python
@@ -110,6 +110,18 @@ test-python: $(SPECS:%=conformance-python-%)
 .PHONY: $(SPECS:%=conformance-python-%)
 $(SPECS:%=conformance-python-%): conformance-python-%:
 	tools/with python3 npm -- tests/conformance/run --host python --spec $*
+
+.PHONY: check-python
+check: check-python
+check-python:
+	cargo clippy $(LOCKED) -p mcp-oauth-ffi --features uniffi,seeded --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) -p mcp-oauth-ffi --features uniffi --no-deps
+	bindings/python/check
+
+.PHONY: bench-python
+bench: bench-python
+bench-python:
+	bindings/python/bench/run
 
 .PHONY: swift
 swift: check-swift test-swift ## Build the Swift package and the library in it, check and test it

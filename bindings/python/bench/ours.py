@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
 import httpcore2
 import httpx2
 from canned import CHALLENGE, NOW, REDIRECT_URI, SERVER, Canned, callback_query
+from mcp_oauth_core.machine import mcp_oauth as generated
 
 from mcp_oauth_core import MemoryStore, OAuth, machine
-from mcp_oauth_core.machine import mcp_oauth as generated
 
 Exchange = Callable[[Any], tuple[int, bytes, bytes]]
 
@@ -130,7 +131,5 @@ def one_request(oauth: OAuth, request: httpx2.Request, response: httpx2.Response
     """What each request costs that carries a token and is served."""
     flow = oauth.sync_auth_flow(request)
     next(flow)
-    try:
+    with suppress(StopIteration):
         flow.send(response)
-    except StopIteration:
-        pass

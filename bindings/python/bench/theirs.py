@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -60,7 +61,5 @@ async def one_request(provider: OAuthClientProvider, request: httpx2.Request, re
     """What each request costs that carries a token and is served."""
     steps = provider.async_auth_flow(request)
     await anext(steps)
-    try:
+    with suppress(StopAsyncIteration):
         await steps.asend(response)
-    except StopAsyncIteration:
-        pass

@@ -80,18 +80,18 @@ def wanted(revision: str) -> SettingsOptions:
 
 def follow(sign_in: SignIn) -> None:
     """The suite's authorization server asks nobody: it redirects to where the user comes back."""
-    threading.Thread(
-        target=httpx2.get, args=(sign_in.url,), kwargs={"follow_redirects": True}, daemon=True
-    ).start()
+    threading.Thread(target=httpx2.get, args=(sign_in.url,), kwargs={"follow_redirects": True}, daemon=True).start()
 
 
 async def first_tool(oauth: OAuth, url: str, revision: str) -> str:
     """Calls the first tool that the server lists, without arguments."""
     mode = revision if revision in MODERN_PROTOCOL_VERSIONS else "legacy"
-    async with httpx2.AsyncClient(auth=oauth) as http:
-        async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
-            tools = await client.list_tools()
-            answer = await client.call_tool(tools.tools[0].name, {})
+    async with (
+        httpx2.AsyncClient(auth=oauth) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        tools = await client.list_tools()
+        answer = await client.call_tool(tools.tools[0].name, {})
     return answer.model_dump_json()
 
 

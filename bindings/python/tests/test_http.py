@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+from mcp_oauth_core.machine import Cause, Next
 
 from mcp_oauth_core import Reach
 from mcp_oauth_core._http import DirectNetwork, Unreachable
-from mcp_oauth_core.machine import Cause, Next
 
 
 @contextmanager
@@ -70,7 +70,10 @@ def cause_of(asked: Next.HTTP) -> Cause:
 
 
 def test_exactly_the_given_headers_and_body_are_sent() -> None:
-    with server(lambda c: c.sendall(b"HTTP/1.1 201 Created\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 2\r\n\r\nok")) as (port, seen):
+    with server(lambda c: c.sendall(b"HTTP/1.1 201 Created\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 2\r\n\r\nok")) as (
+        port,
+        seen,
+    ):
         url = f"http://127.0.0.1:{port}/token?a=%7E"
         headers = "content-type: application/x-www-form-urlencoded\nauthorization: Basic eDp5\n"
         reply = DirectNetwork().send(request(url, method="POST", headers=headers, body=b"grant_type=a"))
@@ -88,7 +91,10 @@ def test_exactly_the_given_headers_and_body_are_sent() -> None:
 
 
 def test_a_redirect_is_handed_back() -> None:
-    with server(lambda c: c.sendall(b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n")) as (port, seen):
+    with server(lambda c: c.sendall(b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n")) as (
+        port,
+        seen,
+    ):
         reply = DirectNetwork().send(request(f"http://127.0.0.1:{port}/a"))
     assert reply.status == 302
     assert b"Location: /b" in reply.headers
@@ -96,8 +102,12 @@ def test_a_redirect_is_handed_back() -> None:
 
 
 def test_more_than_the_limit_is_not_read() -> None:
-    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"200\r\n" + b"x" * 512 + b"\r\n"
-    with server(lambda c: [c.sendall(answer), *(c.sendall(b"200\r\n" + b"x" * 512 + b"\r\n") for _ in range(9))] and None) as (port, _):
+    def pour(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(10):
+            connection.sendall(b"200\r\n" + b"x" * 512 + b"\r\n")
+
+    with server(pour) as (port, _):
         assert cause_of(request(f"http://127.0.0.1:{port}/")) is Cause.TOO_LARGE
 
 

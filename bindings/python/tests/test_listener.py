@@ -6,6 +6,7 @@ import queue
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -43,7 +44,11 @@ def test_a_callback_is_answered_and_handed_on(door: Door) -> None:
     assert answer.startswith("HTTP/1.1 200 ")
     assert "You can close this window" in answer
     assert "state" not in answer and "code" not in answer
-    for name in ("content-security-policy: default-src 'none'", "cache-control: no-store", "referrer-policy: no-referrer"):
+    for name in (
+        "content-security-policy: default-src 'none'",
+        "cache-control: no-store",
+        "referrer-policy: no-referrer",
+    ):
         assert name in answer.lower()
     assert door.came.get(timeout=5) == "code=1&state=%7E+x"
 
@@ -77,10 +82,8 @@ def test_what_is_no_http_or_too_long_is_dropped(door: Door) -> None:
         with socket.create_connection(door.address, timeout=5) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
-            try:
+            with suppress(ConnectionResetError):
                 assert connection.recv(10) == b""
-            except ConnectionResetError:
-                pass
     assert door.knock("GET /callback?code=1").startswith("HTTP/1.1 200 ")
 
 

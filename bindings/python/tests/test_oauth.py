@@ -302,9 +302,7 @@ def test_a_callback_that_says_no_is_told(testbed: Testbed) -> None:
 
 def test_a_client_registered_beforehand_is_used(testbed: Testbed, person: Person) -> None:
     testbed.behave(
-        registration={
-            "clients": [{"client_id": "notes-app", "redirect_uris": ["http://127.0.0.1/callback"]}]
-        },
+        registration={"clients": [{"client_id": "notes-app", "redirect_uris": ["http://127.0.0.1/callback"]}]},
         authorization={"loopback_port": "any"},
     )
     client = Preregistered(issuer=testbed.issuer, client_id="notes-app")
@@ -336,14 +334,18 @@ def test_a_closed_object_says_so(testbed: Testbed, oauth: OAuth) -> None:
         oauth.close()
         assert code_of(waiter.result) == "cancelled"
     oauth.close()
-    for call in (oauth.sign_in, oauth.sign_out, oauth.begin, lambda: oauth.finish("?state=1"), lambda: request(testbed, oauth)):
+    for call in (
+        oauth.sign_in,
+        oauth.sign_out,
+        oauth.begin,
+        lambda: oauth.finish("?state=1"),
+        lambda: request(testbed, oauth),
+    ):
         with pytest.raises(Closed):
             call()
 
 
-def test_decisions_are_logged_with_their_clauses(
-    oauth: OAuth, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_decisions_are_logged_with_their_clauses(oauth: OAuth, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "mcp_oauth_core")
     oauth.sign_in()
     decisions = [record.__dict__["decision"] for record in caplog.records if record.name == "mcp_oauth_core"]

@@ -12,9 +12,9 @@ import anyio
 import httpx2
 import pytest
 from conftest import Testbed, callback_of, visit
+from readme import snippets
 
 from mcp_oauth_core import MemoryStore
-from readme import snippets
 
 SDK = version("mcp").split(".")[0]
 
@@ -62,6 +62,7 @@ def test_a_store_of_ones_own(testbed: Testbed) -> None:
     oauth.sign_out(forget_client=True)
     Store = run("sqlite3", testbed)["SqliteStore"]
     for store in (Store("other.db"), MemoryStore()):
+
         def save(expected: int | None, generation: int, store: Any = store) -> bool:
             return store.save("k", b"r", expected=expected, generation=generation, expires_at_ms=None)
 

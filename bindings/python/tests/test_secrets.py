@@ -12,7 +12,6 @@ from typing import Any
 import httpx2
 import pytest
 from canned import REDIRECT_URI, SERVER, Canned, drive
-
 from conftest import LIST_TOOLS, Person, Testbed
 
 from mcp_oauth_core import (
@@ -57,9 +56,7 @@ def test_the_settings() -> None:
         authorization_server="https://auth.example.com",
         software_statement=f"{MARK}-statement",
         initial_access_token=f"{MARK}-initial",
-        preregistered=Preregistered(
-            issuer="https://auth.example.com", client_id="c", client_secret=f"{MARK}-client"
-        ),
+        preregistered=Preregistered(issuer="https://auth.example.com", client_id="c", client_secret=f"{MARK}-client"),
     )
     config = machine.Config(settings)
     assert settings.preregistered is not None
@@ -118,9 +115,7 @@ def test_whole_sign_ins_good_and_bad(log: io.StringIO, breakage: str) -> None:
             return super().save(key, record, **rest)
 
     pages: list[SignIn] = []
-    oauth = canned.oauth(
-        store=Store(), headless=breakage == "headless", show=pages.append, code=f"{MARK}-code"
-    )
+    oauth = canned.oauth(store=Store(), headless=breakage == "headless", show=pages.append, code=f"{MARK}-code")
     text = ""
     try:
         oauth.sign_in()

@@ -137,7 +137,9 @@ def test_files_look_as_those_of_the_command_do(tmp_path: Path) -> None:
     assert (tmp_path / "flow-a").read_bytes() == b"mcp-oauth-record 1 7 9000000000000\n{}"
 
 
-@pytest.mark.parametrize("kept", [b"", b"{}", b"mcp-oauth-record 1\n{}", b"mcp-oauth-record 1 x -\n{}", b"mcp-oauth-record 9 1 -\n"])
+@pytest.mark.parametrize(
+    "kept", [b"", b"{}", b"mcp-oauth-record 1\n{}", b"mcp-oauth-record 1 x -\n{}", b"mcp-oauth-record 9 1 -\n"]
+)
 def test_a_damaged_file_is_no_reason_to_overwrite_it(tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "grant-one").write_bytes(kept)
     store = FileStore(tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from transcript import Difference, replay
 
 FOLDER = Path(__file__).parents[3] / "tests" / "transcripts"

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -240,8 +240,8 @@ async def settled_async(future: Future[T]) -> T:
     """Waits, in a task of asyncio or trio, and hands on what came. Cancelling the task leaves the flow alone."""
     if not future.done():
         arrived = anyio.Event()
-        loop = anyio.lowlevel.current_token().native_token
-        schedule = getattr(loop, "call_soon_threadsafe", None) or getattr(loop, "run_sync_soon")
+        loop: Any = anyio.lowlevel.current_token().native_token
+        schedule = loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon
 
         def arrive(_: Future[T]) -> None:
             # A loop that has ended has nobody waiting.

@@ -94,7 +94,9 @@ class NoPendingSignIn(Error, LookupError):
     """A callback that belongs to no sign-in in the store: finished already, given up, begun elsewhere, or forged."""
 
     def __init__(self) -> None:
-        super().__init__("no pending sign-in belongs to this callback: it was finished, has expired, or began elsewhere")
+        super().__init__(
+            "no pending sign-in belongs to this callback: it was finished, has expired, or began elsewhere"
+        )
 
 
 class Closed(Error, RuntimeError):

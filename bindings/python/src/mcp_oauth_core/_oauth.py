@@ -221,9 +221,7 @@ class OAuth(_Auth):
         """Whether the request is worth repeating."""
         status = response.status_code
         lines = [value for name, value in response.headers.raw if name.lower() == b"www-authenticate"]
-        outcome, state = yield from self._told(
-            lambda machine, now: machine.challenge(status, lines, generation, now)
-        )
+        outcome, state = yield from self._told(lambda machine, now: machine.challenge(status, lines, generation, now))
         return outcome is Outcome.SUPERSEDED or isinstance(state, Next.AUTHORIZED)
 
     def _sign_in(self) -> Steps[None]:

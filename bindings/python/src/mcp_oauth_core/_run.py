@@ -74,7 +74,9 @@ def tell(machine: Machine, step: Step) -> Step:
     """Logs what an event led to: decisions and clauses, nothing secret."""
     if _log.isEnabledFor(logging.DEBUG):
         for entry in machine.take_trace():
-            _log.debug("%s [%s]", entry.text, entry.clause, extra={"decision": entry.name, "deviation": entry.deviation})
+            _log.debug(
+                "%s [%s]", entry.text, entry.clause, extra={"decision": entry.name, "deviation": entry.deviation}
+            )
     return step
 
 

@@ -31,7 +31,9 @@ class Store(Protocol):
         """The record of this key, as it was saved; None if there is none."""
         ...
 
-    def save(self, key: str, record: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None) -> bool:
+    def save(
+        self, key: str, record: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None
+    ) -> bool:
         """Writes the record of this key, which then has the generation ``generation``, if the store holds the generation
         ``expected`` (None: no record). The store may drop the record after ``expires_at_ms`` (milliseconds since the epoch)."""
         ...

@@ -20,7 +20,9 @@ class MemoryStore:
             found = self._records.get(key)
         return None if found is None else found[1]
 
-    def save(self, key: str, record: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None) -> bool:
+    def save(
+        self, key: str, record: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None
+    ) -> bool:
         return self._swap(key, expected, (generation, record))
 
     def delete(self, key: str, *, expected: int) -> bool:

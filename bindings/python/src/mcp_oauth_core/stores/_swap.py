@@ -40,7 +40,9 @@ class Swapping:
             envelope = self._open(_file_name(key))
         return None if envelope is None else envelope.record
 
-    def save(self, key: str, record: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None) -> bool:
+    def save(
+        self, key: str, record: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None
+    ) -> bool:
         name = _file_name(key)
         with self._directory.lock():
             if self._generation(name) != expected:
@@ -83,9 +85,10 @@ class Swapping:
     def _sweep_abandoned(self) -> None:
         before = time.time() * 1000 - _ABANDONED_MS
         for name in self._shelf.names():
-            if name.startswith("flow-") and (envelope := self._open(name)) is not None:
-                if envelope.expires_at_ms is not None and envelope.expires_at_ms <= before:
-                    self._shelf.remove(name)
+            if not name.startswith("flow-") or (envelope := self._open(name)) is None:
+                continue
+            if envelope.expires_at_ms is not None and envelope.expires_at_ms <= before:
+                self._shelf.remove(name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._directory.path)!r})"
