@@ -28,6 +28,8 @@ actor Driver {
     /// Those who wait for their turn, and whoever has it.
     var errands: [PendingErrand] = []
     var isRunning = false
+    /// Whether the flow under way was cancelled.
+    private(set) var isCancelled = false
 
     /// The listener, while it is needed.
     private var redirect: Redirect?
@@ -35,6 +37,8 @@ actor Driver {
     private var begun: UInt64?
     /// Of the requests so far, and so of the pages to come.
     private var reach: Reach
+    /// Keeps other processes from refreshing what this one is about to refresh.
+    private var hold: Hold?
     /// What went wrong on our side, behind the failure of the flow.
     private var trouble: Trouble?
     /// The action that is being carried out.
@@ -88,8 +92,16 @@ actor Driver {
 
     /// Ends the flow under way, unless it is about to be done anyway.
     func cancel() {
+        isCancelled = true
         tell { try $0.cancel(nowMs: $1) }
         closeRedirect()
+    }
+
+    /// Whether the callback was for the page that is open now. Comes back when the flow has ended.
+    func finishes(with callback: Callback) async throws -> Bool {
+        guard takes(callback) else { return false }
+        _ = try await settle(.outcome)
+        return true
     }
 
     /// Whether the callback was for the page that is open now.
@@ -103,8 +115,8 @@ actor Driver {
     /// Carries out actions until the machine rests.
     func run() async throws {
         trouble = nil
-        // Keeps other processes from refreshing what this one is about to refresh.
-        var hold: Hold?
+        isCancelled = false
+        defer { hold = nil }
         while let id = next.id {
             closeRedirect()
             let action = next
@@ -118,7 +130,7 @@ actor Driver {
                         newScopes: words(newScopes), reach: reach))
                 break
             }
-            await carryOut(action, id, &hold)
+            await carryOut(action, id)
         }
         closeRedirect()
         switch next {
@@ -141,13 +153,7 @@ actor Driver {
     }
 
     /// Carries out one action, unless the machine gives it up meanwhile.
-    private func carryOut(_ action: Next, _ id: UInt64, _ hold: inout Hold?) async {
-        if case .load(_, let key) = action, hold == nil {
-            // Without it writes are as safe, and only a refresh may be made twice.
-            hold = try? await setup.store.hold(key)
-            // A cancellation or a sign-out may have come in between.
-            guard next.id == id else { return }
-        }
+    private func carryOut(_ action: Next, _ id: UInt64) async {
         let isRepeated = begun == id
         begun = id
         var tasks: [Task<Void, Never>] = []
@@ -231,7 +237,14 @@ actor Driver {
                 }
             }
             return await callback()
-        case .load(_, let key): return await keep { .loaded(try await $0.load(key)) }
+        case .load(let id, let key):
+            if hold == nil {
+                // Without it writes are as safe, and only a refresh may be made twice.
+                let held = try? await setup.store.hold(key)
+                // It may have been given up meanwhile.
+                if next.id == id { hold = held }
+            }
+            return await keep { .loaded(try await $0.load(key)) }
         case .save(_, let key, let expected, let generation, let record, let expiresAtMs):
             let expiry = expiresAtMs.map { Date(timeIntervalSince1970: TimeInterval($0) / 1000) }
             return await keep {

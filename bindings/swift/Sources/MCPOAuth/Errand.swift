@@ -44,7 +44,11 @@ extension Driver {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
-                errands.append(PendingErrand(number: number, errand: errand, ended: ended, answered: continuation))
+                // What a flow ends with that is only cleared away by now is none of this caller's business.
+                let isOver = isRunning && (isCancelled || next.id == nil)
+                errands.append(
+                    PendingErrand(
+                        number: number, errand: errand, ended: isOver ? ended + 1 : ended, answered: continuation))
                 if !isRunning {
                     isRunning = true
                     // Not the caller's own task: no answer of a server is lost when that is cancelled.

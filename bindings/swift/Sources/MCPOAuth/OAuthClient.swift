@@ -170,10 +170,7 @@ public actor OAuthClient {
 
     private func finish(_ callback: Callback) async throws {
         try checkOpen()
-        if await driver.takes(callback) {
-            _ = try await settle(.outcome)
-            return
-        }
+        if try await driver.finishes(with: callback) { return }
         guard let key = callback.flowKey, let record = try await load(key) else { throw OAuthError.noPendingSignIn }
         let machine: Machine
         do {
@@ -230,6 +227,10 @@ public actor OAuthClient {
     private func checkOpen() throws {
         if isClosed { throw OAuthError.closed }
     }
+}
+
+extension OAuthClient: Redacted {
+    public nonisolated var description: String { "OAuthClient(\(setup.config.serverUrl()))" }
 }
 
 extension Driver {

@@ -44,3 +44,7 @@ public actor MemoryStore: CredentialStore {
         }
     }
 }
+
+extension MemoryStore: Redacted {
+    public nonisolated var description: String { "MemoryStore" }
+}
