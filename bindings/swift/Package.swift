@@ -20,7 +20,11 @@ let package = Package(
                 .linkedLibrary("mcp_oauth_ffi"),
             ]
         ),
-        .target(name: "MCPOAuth", dependencies: ["MCPOAuthMachine"]),
+        .target(name: "CCurl"),
+        .target(
+            name: "MCPOAuth",
+            dependencies: ["MCPOAuthMachine", .target(name: "CCurl", condition: .when(platforms: [.linux]))]
+        ),
         // What follows is for this package alone.
         .target(name: "TestHost", dependencies: ["MCPOAuth"], path: "Tests/TestHost"),
         .executableTarget(

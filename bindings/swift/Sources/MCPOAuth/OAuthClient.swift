@@ -43,7 +43,7 @@ public actor OAuthClient {
         account: String = "",
         store: (any CredentialStore)? = nil,
         userAgent: (any UserAgent)? = platformUserAgent,
-        network: any Network = URLSessionNetwork(),
+        network: any Network = platformNetwork,
         clientSource: ClientSource? = nil,
         observer: (@Sendable (TraceEntry) -> Void)? = nil
     ) throws {

@@ -11,6 +11,15 @@ func platformStore() throws -> any CredentialStore {
     #endif
 }
 
+/// `URLSession`, or on Linux what that is made of there.
+public var platformNetwork: any Network {
+    #if canImport(FoundationNetworking)
+        CurlNetwork()
+    #else
+        URLSessionNetwork()
+    #endif
+}
+
 /// The system browser where programs can open it by themselves; elsewhere an app has to bring a ``UserAgent``.
 public var platformUserAgent: (any UserAgent)? {
     #if os(macOS) || os(Linux)

@@ -20,7 +20,7 @@ public struct Headless: UserAgent {
             let request = NetworkRequest(
                 method: "GET", url: url, headers: [HeaderField("user-agent", "headless")], body: nil,
                 maxBodyBytes: 1 << 20, timeout: .seconds(20), reach: page.reach, purpose: "page")
-            let reply = try await URLSessionNetwork().send(request)
+            let reply = try await platformNetwork.send(request)
             guard [301, 302, 303, 307, 308].contains(reply.status),
                 let location = reply.headers.first(where: { $0.name.lowercased() == "location" })?.value
             else { throw Refused(.needsUser) }

@@ -20,25 +20,27 @@ public struct InMemoryServers: Network, UserAgent {
 
     public func send(_ request: NetworkRequest) async throws -> NetworkReply {
         switch request.purpose {
-        case "resource_metadata":
-            reply(#"{"resource":"\#(Self.serverURL)","authorization_servers":["\#(Self.issuer)"],"scopes_supported":["a"]}"#)
-        case "server_metadata":
-            reply(
-                #"""
-                {"issuer":"\#(Self.issuer)","authorization_endpoint":"\#(Self.issuer)/authorize",\#
-                "token_endpoint":"\#(Self.issuer)/token","registration_endpoint":"\#(Self.issuer)/register",\#
-                "response_types_supported":["code"],"code_challenge_methods_supported":["S256"],\#
-                "token_endpoint_auth_methods_supported":["none"]}
-                """#)
+        case "resource_metadata": reply(Self.resourceMetadata)
+        case "server_metadata": reply(Self.serverMetadata)
         case "registration": reply(try registered(request.body ?? Data()), status: 201)
         default:
             reply(
-                #"""
-                {"access_token":"\#(Self.accessToken)","refresh_token":"\#(Self.refreshToken)",\#
-                "token_type":"Bearer","expires_in":\#(expiresIn),"scope":"a"}
-                """#)
+                """
+                {"access_token":"\(Self.accessToken)","refresh_token":"\(Self.refreshToken)",
+                "token_type":"Bearer","expires_in":\(expiresIn),"scope":"a"}
+                """)
         }
     }
+
+    private static let resourceMetadata = """
+        {"resource":"\(serverURL)","authorization_servers":["\(issuer)"],"scopes_supported":["a"]}
+        """
+
+    private static let serverMetadata = """
+        {"issuer":"\(issuer)","authorization_endpoint":"\(issuer)/authorize","token_endpoint":"\(issuer)/token",
+        "registration_endpoint":"\(issuer)/register","response_types_supported":["code"],
+        "code_challenge_methods_supported":["S256"],"token_endpoint_auth_methods_supported":["none"]}
+        """
 
     public func bind(preferred: String) async throws -> Redirect {
         Redirect(uri: preferred.replacingOccurrences(of: ":0/", with: ":49152/"))

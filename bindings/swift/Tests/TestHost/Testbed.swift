@@ -69,7 +69,7 @@ public final class Testbed: Sendable {
         let request = NetworkRequest(
             method: method, url: "\(adminURL)/\(control)", headers: [HeaderField("content-type", "application/json")],
             body: body, maxBodyBytes: 1 << 24, timeout: .seconds(20), reach: .loopback, purpose: "control")
-        let reply = try await URLSessionNetwork().send(request)
+        let reply = try await platformNetwork.send(request)
         guard (200..<300).contains(reply.status) else { throw Failed() }
         return reply.body
     }

@@ -12,14 +12,14 @@ enum Addresses {
         guard getaddrinfo(name, nil, &hints, &found) == 0 else { return [] }
         defer { freeaddrinfo(found) }
         return sequence(first: found, next: { $0?.pointee.ai_next }).compactMap { entry in
-            entry.flatMap { digits($0.pointee) }
+            entry.flatMap { digits($0.pointee.ai_addr, $0.pointee.ai_addrlen) }
         }
     }
 
-    private static func digits(_ entry: addrinfo) -> String? {
+    /// An address as people write it.
+    static func digits(_ address: UnsafePointer<sockaddr>?, _ length: socklen_t) -> String? {
         var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        let status = getnameinfo(
-            entry.ai_addr, entry.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+        let status = getnameinfo(address, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
         guard status == 0 else { return nil }
         return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }

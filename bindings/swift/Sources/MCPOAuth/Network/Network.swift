@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// Sends the requests of a flow. ``URLSessionNetwork`` is there; a program with an HTTP client of its own may bring that.
+/// Sends the requests of a flow. ``URLSessionNetwork`` and, on Linux, `CurlNetwork` are there; a program with an HTTP client of its own may bring that.
 public protocol Network: Sendable {
     /// Sends one request within its limits and gives back the answer, whatever its status is. Follows no redirect, adds no
     /// cookie and no credential, repeats nothing, and connects only to addresses that the request's reach allows.

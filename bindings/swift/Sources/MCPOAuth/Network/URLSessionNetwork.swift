@@ -6,7 +6,7 @@ import Foundation
     import FoundationNetworking
 #endif
 
-/// The platform's own HTTP client: redirects are handed back, no cookie and no credential is kept, answers are bounded while
+/// `URLSession`: redirects are handed back, no cookie and no credential is kept, answers are bounded while
 /// they stream in, and no connection is used twice, so that nothing is ever sent a second time.
 ///
 /// What `URLSession` does not let anyone enforce:
@@ -14,13 +14,13 @@ import Foundation
 /// - It resolves the name anew when it connects. The name is therefore resolved beforehand, and the request is made only if
 ///   *every* address is within reach; on Apple's platforms the address that was connected to is checked as well, before the
 ///   answer is used. A name server that changes its answer in between can still have a request sent to an address outside.
-/// - It follows the proxy settings of the system on Apple's platforms where these are forced on it, and on Linux the
-///   environment variables `http_proxy`, `https_proxy` and `all_proxy`.
+/// - Where a proxy is forced on the program, it follows that; on Linux also the environment variables `http_proxy`,
+///   `https_proxy` and `all_proxy`.
 /// - It adds `Accept-Language` and `Connection` fields of its own.
 ///
-/// A program that needs more than that brings a ``Network`` of its own.
+/// On Linux ``CurlNetwork`` has none of these limits, and is what is used there by default.
 public struct URLSessionNetwork: Network {
-    /// The network of this platform.
+    /// A network that keeps nothing between requests.
     public init() {}
 
     public func send(_ request: NetworkRequest) async throws -> NetworkReply {
