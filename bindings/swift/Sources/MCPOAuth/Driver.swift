@@ -41,6 +41,8 @@ actor Driver {
     private var hold: Hold?
     /// What went wrong on our side, behind the failure of the flow.
     private var trouble: Trouble?
+    /// Looks at the clock while a person signs in.
+    private var timer: (any DispatchSourceTimer)?
     /// The action that is being carried out.
     private var outstanding: Outstanding?
 
@@ -156,13 +158,15 @@ actor Driver {
     private func carryOut(_ action: Next, _ id: UInt64) async {
         let isRepeated = begun == id
         begun = id
-        var tasks: [Task<Void, Never>] = []
+        var carrier: Task<Void, Never>?
+        if case .openUrl = action { keepTime(of: id) }
         let answer = await withCheckedContinuation { continuation in
             outstanding = Outstanding(id: id, answered: continuation)
-            tasks.append(Task { settle(id, await work(action, isRepeated: isRepeated)) })
-            if case .openUrl = action { tasks.append(Task { await keepTime(of: id) }) }
+            carrier = Task { settle(id, await work(action, isRepeated: isRepeated)) }
         }
-        for task in tasks { task.cancel() }
+        carrier?.cancel()
+        timer?.cancel()
+        timer = nil
         guard let answer else { return }
         if case .storeFailed(let error) = answer { trouble = .store(error) }
         switch tell({ try answer.tell($0, id, $1) }) {
@@ -189,13 +193,27 @@ actor Driver {
         return false
     }
 
-    /// Gives up a sign-in that nobody finishes.
-    private func keepTime(of id: UInt64) async {
-        while let deadline = machine.deadline(), next.id == id {
-            let left = deadline > now() ? min(deadline - now(), Self.nap) : Self.leastTick
-            guard (try? await Task.sleep(for: .milliseconds(Int64(left)))) != nil else { return }
-            if next.id == id, now() >= deadline { tell { try $0.tick(nowMs: $1) } }
+    /// Gives up a sign-in that nobody finishes. A timer rather than a sleeping task: what is left of one that is cancelled
+    /// stays in memory for as long as it would have slept.
+    private func keepTime(of id: UInt64) {
+        let timer = DispatchSource.makeTimerSource()
+        timer.setEventHandler { [weak self] in
+            Task { [weak self] in await self?.lookAtClock(for: id) }
         }
+        self.timer = timer
+        setTimer()
+        timer.resume()
+    }
+
+    private func lookAtClock(for id: UInt64) {
+        guard next.id == id else { return }
+        if let deadline = machine.deadline(), now() >= deadline { tell { try $0.tick(nowMs: $1) } }
+        if next.id == id { setTimer() }
+    }
+
+    private func setTimer() {
+        let left = machine.deadline().map { $0 > now() ? $0 - now() : Self.leastTick } ?? Self.nap
+        timer?.schedule(deadline: .now() + .milliseconds(Int(min(left, Self.nap))))
     }
 
     /// RFC 8252 §8.3: not a moment longer than it is needed.

@@ -112,6 +112,16 @@ struct BrokenStore: CredentialStore {
         try await second.value
     }
 
+    @Test func aSignInThatNobodyFinishesIsGivenUp() async throws {
+        let (_, show) = AsyncStream.makeStream(of: SignInPage.self)
+        let client = try OAuthClient(
+            Settings(
+                serverUrl: InMemoryServers.serverURL, redirectUri: "http://127.0.0.1:1/callback",
+                signInTimeoutMs: 200),
+            store: MemoryStore(), userAgent: SilentPerson(shown: show), network: InMemoryServers())
+        await #expect { try await client.signIn() } throws: { isCode($0, "expired") }
+    }
+
     @Test func aTaskThatWasCancelledBeforehandBeginsNothing() async throws {
         let (client, _) = try Self.silent()
         let late = Task {
