@@ -29,6 +29,7 @@ let package = Package(
         .target(name: "TestHost", dependencies: ["MCPOAuth"], path: "Tests/TestHost"),
         .executableTarget(
             name: "conformance-client", dependencies: ["MCPOAuth", "TestHost"], path: "Tests/ConformanceClient"),
+        .executableTarget(name: "browser", dependencies: ["TestHost"], path: "Tests/Browser"),
         .executableTarget(
             name: "bench", dependencies: ["MCPOAuth", "MCPOAuthMachine", "TestHost"], path: "Tests/Bench"),
         .testTarget(name: "MCPOAuthTests", dependencies: ["MCPOAuth", "MCPOAuthMachine", "TestHost"]),

@@ -6,6 +6,20 @@ import Testing
 
 @testable import MCPOAuth
 
+/// The system browser's way back, with nothing opened.
+private struct Shown: UserAgent {
+    let pages: AsyncStream<SignInPage>.Continuation
+
+    func bind(preferred: String) async throws -> Redirect {
+        try await SystemBrowser().bind(preferred: preferred)
+    }
+
+    func open(_ page: SignInPage) async throws -> Opened {
+        pages.yield(page)
+        return .shown
+    }
+}
+
 @Suite struct ListenerTests {
     static let gate = CallbackGate(authority: "127.0.0.1:4000", path: "/callback")
 
@@ -71,7 +85,7 @@ import Testing
         let (pages, show) = AsyncStream.makeStream(of: SignInPage.self)
         let client = try OAuthClient(
             Settings(serverUrl: InMemoryServers.serverURL), store: MemoryStore(),
-            userAgent: SystemBrowser(show: { show.yield($0) }), network: InMemoryServers())
+            userAgent: Shown(pages: show), network: InMemoryServers())
         async let signIn: Void = client.signIn()
         for await page in pages {
             let forged = page.redirectURI + "?code=x&state=forged"

@@ -11,8 +11,8 @@ import Testing
         static let flows = 10_000
         /// What the first flows need is needed once.
         static let warmUp = 1_000
-        /// A tenth of a kilobyte for each flow, which moves ten: what fragmentation may cost.
-        static let mostGrowth = 1 << 20
+        /// A fifth of a kilobyte for each flow, which moves a hundred times as much: what fragmentation may cost.
+        static let mostGrowth = 2 << 20
 
         static func flow(_ number: Int) async throws {
             let servers = InMemoryServers(expiresIn: number % 2 == 0 ? 3600 : 1)

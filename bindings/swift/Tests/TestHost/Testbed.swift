@@ -11,7 +11,9 @@ public final class Testbed: Sendable {
     private let input: FileHandle
     private let process: Process
 
-    public struct Failed: Error {}
+    public struct Failed: Error {
+        public init() {}
+    }
 
     /// Starts servers that behave as this JSON says.
     public init(behaviour: String = "{}") throws {

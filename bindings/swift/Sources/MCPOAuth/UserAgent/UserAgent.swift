@@ -49,6 +49,18 @@ public struct SignInPage: Sendable, Equatable {
     public var newScopes: [String]
     /// Which addresses may be connected to by who follows the page without a user.
     public var reach: Reach
+
+    /// A page of these parts, for a ``UserAgent`` to be tried with.
+    public init(
+        url: URL, redirectURI: String, issuer: String, scopes: [String], newScopes: [String], reach: Reach
+    ) {
+        self.url = url
+        self.redirectURI = redirectURI
+        self.issuer = issuer
+        self.scopes = scopes
+        self.newScopes = newScopes
+        self.reach = reach
+    }
 }
 
 extension SignInPage: Redacted {
