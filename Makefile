@@ -136,6 +136,11 @@ test-swift: $(SPECS:%=conformance-swift-%)
 $(SPECS:%=conformance-swift-%): conformance-swift-%:
 	tools/swift --outside tools/with python3 npm -- tests/conformance/run --host swift --spec $*
 
+.PHONY: bench-swift
+bench: bench-swift
+bench-swift:
+	@tools/swift --outside bindings/swift/develop run -c release bench
+
 .PHONY: check-swift
 check: check-swift
 check-swift:
