@@ -48,7 +48,6 @@ func BenchmarkFlow(b *testing.B) {
 }
 
 func wantRefreshed(ctx context.Context, b *testing.B, handler auth.OAuthHandler) {
-	b.Helper()
 	source, err := handler.TokenSource(ctx)
 	if err != nil || source == nil {
 		b.Fatal(err)
@@ -60,7 +59,6 @@ func wantRefreshed(ctx context.Context, b *testing.B, handler auth.OAuthHandler)
 }
 
 func sdkHandler(b *testing.B) *auth.AuthorizationCodeHandler {
-	b.Helper()
 	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
 		DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{
 			Metadata: &oauthex.ClientRegistrationMetadata{

@@ -124,7 +124,6 @@ func cannedHandler(tb testing.TB, transport http.RoundTripper, options Options) 
 
 // cannedRefusal is what the server says to a request without a token.
 func cannedRefusal(tb testing.TB) (*http.Request, *http.Response) {
-	tb.Helper()
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, cannedServer, nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -136,7 +135,6 @@ func cannedRefusal(tb testing.TB) (*http.Request, *http.Response) {
 
 // signedIn carries a handler through a whole flow, to a token that the server then refuses, which is refreshed.
 func signedIn(tb testing.TB, handler *Handler) {
-	tb.Helper()
 	request, refusal := cannedRefusal(tb)
 	if err := handler.Authorize(context.Background(), request, refusal); err != nil {
 		tb.Fatal(err)

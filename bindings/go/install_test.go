@@ -26,7 +26,7 @@ func TestREADMEInstall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	home := t.TempDir()
+	home := otherHome(t)
 	program := filepath.Join(home, "program")
 	const path = "github.com/mcp-oauth-core/mcp-oauth-core/bindings/go"
 	write(t, program, "go.mod", "module example.com/program\n\ngo 1.25.0\n\nreplace "+path+" => "+here+"\n")
@@ -37,7 +37,9 @@ go() { if [ "$1" = get ]; then command go mod tidy; else command go "$@"; fi; }
 `
 	shell := exec.Command("sh", "-euc", stand+string(snippet[1])+"go run .\n")
 	shell.Dir = program
-	shell.Env = append(os.Environ(), "HOME="+home, "ROOT="+filepath.Join(here, "../.."), "PKG_CONFIG_PATH=", "GOFLAGS=-mod=mod")
+	shell.Env = append(os.Environ(), "HOME="+home, "ROOT="+filepath.Join(here, "../.."), "PKG_CONFIG_PATH=", "GOFLAGS=-mod=mod",
+		// Keeps what is built here apart in Go's build cache, which does not see where the library lies.
+		"CGO_CFLAGS=-DMCP_OAUTH_LIBRARY=readme")
 	for _, tool := range []string{"GOMODCACHE", "GOCACHE", "GOPATH"} {
 		known, err := exec.Command("go", "env", tool).Output()
 		if err != nil {
@@ -58,6 +60,20 @@ go() { if [ "$1" = get ]; then command go mod tidy; else command go "$@"; fi; }
 			t.Error(err)
 		}
 	}
+}
+
+// otherHome is an empty folder, the same in each run: Go's build cache remembers where the library was.
+func otherHome(t *testing.T) string {
+	t.Helper()
+	cache := os.Getenv("CARGO_TARGET_DIR")
+	if cache == "" {
+		t.Fatal("run this by with-library, which sets CARGO_TARGET_DIR")
+	}
+	home := filepath.Join(cache, "go-readme")
+	if err := os.RemoveAll(home); err != nil {
+		t.Fatal(err)
+	}
+	return home
 }
 
 func write(t *testing.T, folder, name, text string) {

@@ -142,11 +142,29 @@ func (n *network) send(ctx context.Context, request *machine.Request) (*answer, 
 	values := make([]string, len(request.Headers))
 	for i, field := range request.Headers {
 		values[i] = field.Value
-		header[http.CanonicalHeaderKey(field.Name)] = values[i : i+1 : i+1]
+		header[canonical(field.Name)] = values[i : i+1 : i+1]
 	}
 	ctx, cancel := context.WithTimeout(ctx, request.Timeout)
 	defer cancel()
 	return n.exchange(ctx, request, header)
+}
+
+// canonical spares the writing anew of the names that the machine uses.
+func canonical(name string) string {
+	switch name {
+	case "accept":
+		return "Accept"
+	case "authorization":
+		return "Authorization"
+	case "content-type":
+		return "Content-Type"
+	case "mcp-protocol-version":
+		return "Mcp-Protocol-Version"
+	case "user-agent":
+		return "User-Agent"
+	default:
+		return http.CanonicalHeaderKey(name)
+	}
 }
 
 func (n *network) exchange(ctx context.Context, request *machine.Request, header http.Header) (*answer, machine.Cause, error) {
@@ -167,7 +185,7 @@ func (n *network) exchange(ctx context.Context, request *machine.Request, header
 	if response.ContentLength > request.MaxBodyBytes {
 		return nil, machine.TooLarge, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, request.MaxBodyBytes+1))
+	body, err := read(response, request.MaxBodyBytes)
 	switch {
 	case err != nil:
 		return nil, causeOf(ctx, err), err
@@ -175,6 +193,16 @@ func (n *network) exchange(ctx context.Context, request *machine.Request, header
 		return nil, machine.TooLarge, nil
 	}
 	return &answer{response.StatusCode, response.Header, body}, 0, nil
+}
+
+// read gives a body, or one byte more than the most that it may be.
+func read(response *http.Response, most int64) ([]byte, error) {
+	if response.ContentLength < 0 {
+		return io.ReadAll(io.LimitReader(response.Body, most+1))
+	}
+	body := make([]byte, response.ContentLength)
+	_, err := io.ReadFull(response.Body, body)
+	return body, err
 }
 
 // hop asks for a page with nothing in the request that identifies anyone. A redirect is handed back.
