@@ -36,7 +36,6 @@ pub struct Action {
 
 /// What a host is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Task {
     /// Send one HTTP request, within its limits. Answer: `Reply` or `Unreachable`.
     Http(HttpRequest),
@@ -163,7 +162,6 @@ pub struct Limits {
 
 /// What to do when the answer is a redirect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum RedirectRule {
     /// Do not follow: hand the 3xx back as the `Reply`, `Location` included. The machine decides (RFC 9700 §4.12).
     HandBack,
@@ -171,7 +169,6 @@ pub enum RedirectRule {
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Purpose {
     /// Protected resource metadata (RFC 9728).
     ResourceMetadata,

@@ -14,7 +14,6 @@ pub use code::{Advice, Code, Fault, Stage};
 
 /// A call that the host should not have made. Changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Misuse {
     /// The answer names an action that was never given out.
     #[error("the answer names an action that was never given out")]
@@ -49,7 +48,6 @@ pub struct ConfigError {
 
 /// Bytes that are no record of this library, or none that it can use. Never a reason to overwrite them silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum RecordError {
     /// Not a record: not JSON, another format, a member missing or of the wrong type.
     #[error("not a record of this library")]

@@ -41,7 +41,6 @@ pub enum Outcome {
 
 /// Why an event changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Ignored {
     /// An answer to an action that was already answered or given up.
     Stale,
@@ -86,7 +85,6 @@ pub enum Verdict<'a> {
 
 /// What a request to the MCP server should carry.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum RequestHeaders<'a> {
     /// Send this.
     Ready(Authorization<'a>),

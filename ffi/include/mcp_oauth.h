@@ -104,10 +104,6 @@ enum mcp_oauth_status
      */
     MCP_OAUTH_STATUS_MISUSE_CLIENT_SECRET = 21,
     /**
-     * Another misuse, of a later version than this header.
-     */
-    MCP_OAUTH_STATUS_MISUSE_OTHER = 31,
-    /**
      * The bytes are no record of this library.
      */
     MCP_OAUTH_STATUS_RECORD_MALFORMED = 32,
@@ -119,10 +115,6 @@ enum mcp_oauth_status
      * The record is of another account or server, or was tampered with.
      */
     MCP_OAUTH_STATUS_RECORD_FOREIGN = 34,
-    /**
-     * The record cannot be used for another reason, of a later version than this header.
-     */
-    MCP_OAUTH_STATUS_RECORD_OTHER = 47,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -209,10 +201,6 @@ enum mcp_oauth_ignored
      * Credentials are being written or exchanged: finishing is quick and loses nothing.
      */
     MCP_OAUTH_IGNORED_TOO_LATE = 8,
-    /**
-     * Another reason, of a later version than this header.
-     */
-    MCP_OAUTH_IGNORED_OTHER = 31,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -267,10 +255,6 @@ enum mcp_oauth_kind
      * `mcp_oauth_machine_client_provided` or `mcp_oauth_machine_declined`.
      */
     MCP_OAUTH_KIND_ASK_FOR_CLIENT = 7,
-    /**
-     * An action of a later version than this header: give up.
-     */
-    MCP_OAUTH_KIND_OTHER = 31,
     /**
      * At rest: no tokens are held, and nobody has asked for any. This number and all above are rests.
      */

@@ -33,67 +33,6 @@ fn the_header_is_what_the_sources_say() {
     );
 }
 
-/// Enumerations of the core, which leaves room for more, and what their numbers are called in the header.
-const NUMBERED: &[(&str, &str, &str)] = &[
-    ("action.rs", "Task", "KIND"),
-    ("client.rs", "AuthMethod", "AUTH_METHOD"),
-    ("error.rs", "Misuse", "STATUS_MISUSE"),
-    ("error.rs", "RecordError", "STATUS_RECORD"),
-    ("error/code.rs", "Advice", "ADVICE"),
-    ("error/code.rs", "Fault", "FAULT"),
-    ("event.rs", "Cause", "CAUSE"),
-    ("event.rs", "Refusal", "REFUSAL"),
-    ("event.rs", "StoreResult", "STORE_RESULT"),
-    ("machine.rs", "Ignored", "IGNORED"),
-    ("machine.rs", "RequestHeaders", "CREDENTIALS"),
-    ("machine.rs", "Verdict", "KIND"),
-    ("store.rs", "Slot", "SLOT"),
-    ("uri/address.rs", "Reach", "REACH"),
-];
-
-/// The names of an enumeration's variants, which stand at four spaces in formatted source.
-fn variants<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
-    let start = source
-        .find(&format!("pub enum {name}"))
-        .expect("the enumeration is there");
-    source[start..]
-        .lines()
-        .skip(1)
-        .take_while(|line| *line != "}")
-        .filter_map(|line| line.strip_prefix("    "))
-        .filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()))
-        .map(|line| line.split([',', '(', ' ']).next().unwrap_or(line))
-        .collect()
-}
-
-fn screaming(name: &str) -> String {
-    let mut out = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !out.is_empty() {
-            out.push('_');
-        }
-        out.push(letter.to_ascii_uppercase());
-    }
-    out
-}
-
-#[test]
-fn every_variant_of_the_core_has_a_number() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |path: &str| std::fs::read_to_string(folder.join(path)).expect("is read");
-    let header = read("include/mcp_oauth.h");
-    for (file, name, prefix) in NUMBERED {
-        let source = read(&format!("../core/src/{file}"));
-        let variants = variants(&source, name);
-        assert!(variants.len() > 1, "{name} has no variants");
-        // Each access to the store is an action of its own here.
-        for variant in variants.into_iter().filter(|variant| *variant != "Store") {
-            let number = format!("    MCP_OAUTH_{prefix}_{} = ", screaming(variant));
-            assert!(header.contains(&number), "{name}::{variant} has no number");
-        }
-    }
-}
-
 /// Compiles as long as all that can be set is listed here: whoever adds a setting gives it a number in `src/c/settings.rs`.
 #[test]
 fn every_setting_of_the_core_has_a_number() {

@@ -215,7 +215,6 @@ fn odd_answer(trial: &mut Trial, action: &Action, script: &mut Script<'_>) -> An
                 auth_method: Some(AuthMethod::ClientSecretBasic),
             }),
         ]),
-        _ => Answer::Declined(Refusal::Unable),
     }
 }
 

@@ -164,7 +164,6 @@ impl World {
                 })
             }
             Task::Store(op) => self.store(op),
-            _ => Answer::Declined(Refusal::Unable),
         }
     }
 

@@ -141,14 +141,12 @@ var (
 		C.MCP_OAUTH_STATUS_MISUSE_REDIRECT_NOT_IN_DOCUMENT: "redirect_not_in_document",
 		C.MCP_OAUTH_STATUS_MISUSE_CLIENT_ID:                "client_id",
 		C.MCP_OAUTH_STATUS_MISUSE_CLIENT_SECRET:            "client_secret",
-		C.MCP_OAUTH_STATUS_MISUSE_OTHER:                    "other",
 		C.MCP_OAUTH_STATUS_BAD_ARGUMENT:                    "bad_argument",
 	}
 	recordErrors = map[C.mcp_oauth_status]string{
 		C.MCP_OAUTH_STATUS_RECORD_MALFORMED: "malformed",
 		C.MCP_OAUTH_STATUS_RECORD_TOO_NEW:   "too_new",
 		C.MCP_OAUTH_STATUS_RECORD_FOREIGN:   "foreign",
-		C.MCP_OAUTH_STATUS_RECORD_OTHER:     "unusable",
 	}
 )
 

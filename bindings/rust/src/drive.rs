@@ -225,7 +225,6 @@ impl Driver {
                 Some(client) => Answer::Client(client),
                 None => Answer::Declined(Refusal::Unable),
             },
-            _ => Answer::Declined(Refusal::Unable),
         }
     }
 

@@ -171,7 +171,6 @@ impl Host {
                     auth_method: None,
                 },
             }),
-            other => panic!("unknown task {other:?}"),
         };
         assert_eq!(outcome, Ok(Outcome::Advanced), "{action:?}");
     }

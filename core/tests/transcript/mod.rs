@@ -260,7 +260,6 @@ impl Replay<'_> {
             }}),
             RequestHeaders::RefreshDue => json!("refresh_due"),
             RequestHeaders::Absent => json!("absent"),
-            _ => json!("unknown"),
         }
     }
 

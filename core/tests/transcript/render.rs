@@ -99,7 +99,6 @@ fn task(task: &Task) -> Value {
             }
             json!({ "save": shown })
         }
-        other => json!({ "unknown": format!("{other:?}") }),
     }
 }
 

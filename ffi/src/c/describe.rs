@@ -85,14 +85,12 @@ impl Notes {
                 step.issuer = Slice::text(issuer.as_str());
                 step.redirect_uri = Slice::text(redirect_uri);
             }
-            _ => step.kind = Kind::Other,
         }
     }
 
     fn http(&self, request: &core::HttpRequest, step: &mut Step) {
         step.kind = match request.redirects {
             RedirectRule::HandBack => Kind::Http,
-            _ => Kind::Other,
         };
         step.method = Slice::text(request.method.as_str());
         step.url = Slice::text(request.url.as_str());
@@ -185,7 +183,6 @@ pub(super) fn outcome(outcome: core::Outcome, step: &mut Step) {
                 core::Ignored::NotDue => Ignored::NotDue,
                 core::Ignored::NothingToDo => Ignored::NothingToDo,
                 core::Ignored::TooLate => Ignored::TooLate,
-                _ => Ignored::Other,
             };
         }
     }

@@ -195,8 +195,7 @@ pub unsafe extern "C" fn mcp_oauth_machine_request_headers(
                 Credentials::Ready
             }
             core::RequestHeaders::RefreshDue => Credentials::RefreshDue,
-            // What a later version might want of a host this interface cannot say: the request goes without.
-            _ => Credentials::Absent,
+            core::RequestHeaders::Absent => Credentials::Absent,
         };
         Ok(())
     })

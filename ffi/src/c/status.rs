@@ -32,20 +32,16 @@ pub enum Status {
     MisuseClientId = 20,
     /// The client has no secret, but its authentication method needs one.
     MisuseClientSecret = 21,
-    /// Another misuse, of a later version than this header.
-    MisuseOther = 31,
     /// The bytes are no record of this library.
     RecordMalformed = 32,
     /// The record was written by a newer version of this library. Do not overwrite it.
     RecordTooNew = 33,
     /// The record is of another account or server, or was tampered with.
     RecordForeign = 34,
-    /// The record cannot be used for another reason, of a later version than this header.
-    RecordOther = 47,
 }
 
 impl Status {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 15] = [
         Self::Ok,
         Self::Null,
         Self::BadArgument,
@@ -58,11 +54,9 @@ impl Status {
         Self::MisuseRedirectNotInDocument,
         Self::MisuseClientId,
         Self::MisuseClientSecret,
-        Self::MisuseOther,
         Self::RecordMalformed,
         Self::RecordTooNew,
         Self::RecordForeign,
-        Self::RecordOther,
     ];
 
     const fn text(self) -> &'static str {
@@ -87,13 +81,11 @@ impl Status {
             Self::MisuseClientSecret => {
                 "the client has no secret, but its authentication method needs one"
             }
-            Self::MisuseOther => "a call that the machine cannot take now",
             Self::RecordMalformed => "not a record of this library",
             Self::RecordTooNew => "written by a newer version of this library",
             Self::RecordForeign => {
                 "a record of another account or server, or one that was tampered with"
             }
-            Self::RecordOther => "a record that cannot be used",
         }
     }
 }
@@ -107,7 +99,6 @@ impl From<Misuse> for Status {
             Misuse::RedirectNotInDocument => Self::MisuseRedirectNotInDocument,
             Misuse::ClientId => Self::MisuseClientId,
             Misuse::ClientSecret => Self::MisuseClientSecret,
-            _ => Self::MisuseOther,
         }
     }
 }
@@ -118,7 +109,6 @@ impl From<RecordError> for Status {
             RecordError::Malformed => Self::RecordMalformed,
             RecordError::TooNew => Self::RecordTooNew,
             RecordError::Foreign => Self::RecordForeign,
-            _ => Self::RecordOther,
         }
     }
 }

@@ -41,8 +41,6 @@ pub enum Ignored {
     NothingToDo = 7,
     /// Credentials are being written or exchanged: finishing is quick and loses nothing.
     TooLate = 8,
-    /// Another reason, of a later version than this header.
-    Other = 31,
 }
 
 /// What to do now, or where the machine came to rest.
@@ -71,8 +69,6 @@ pub enum Kind {
     /// Ask the person or the configuration for a client registered with `issuer`. Answer:
     /// `mcp_oauth_machine_client_provided` or `mcp_oauth_machine_declined`.
     AskForClient = 7,
-    /// An action of a later version than this header: give up.
-    Other = 31,
     /// At rest: no tokens are held, and nobody has asked for any. This number and all above are rests.
     Idle = 32,
     /// At rest: tokens are held.

@@ -205,12 +205,11 @@ impl From<core::Misuse> for Misuse {
     fn from(misuse: core::Misuse) -> Self {
         match misuse {
             core::Misuse::UnknownAction => Self::UnknownAction,
+            core::Misuse::WrongAnswer => Self::WrongAnswer,
             core::Misuse::RedirectUri => Self::RedirectUri,
             core::Misuse::RedirectNotInDocument => Self::RedirectNotInDocument,
             core::Misuse::ClientId => Self::ClientId,
             core::Misuse::ClientSecret => Self::ClientSecret,
-            // `WrongAnswer`; the core leaves room for more.
-            _ => Self::WrongAnswer,
         }
     }
 }
@@ -233,10 +232,9 @@ pub enum RecordError {
 impl From<core::RecordError> for RecordError {
     fn from(error: core::RecordError) -> Self {
         match error {
+            core::RecordError::Malformed => Self::Malformed,
             core::RecordError::TooNew => Self::TooNew,
             core::RecordError::Foreign => Self::Foreign,
-            // `Malformed`; the core leaves room for more.
-            _ => Self::Malformed,
         }
     }
 }

@@ -60,9 +60,8 @@ impl From<core::Outcome> for Outcome {
                 core::Ignored::Superseded => Self::Superseded,
                 core::Ignored::NotAuthorization => Self::NotAuthorization,
                 core::Ignored::NotDue => Self::NotDue,
+                core::Ignored::NothingToDo => Self::NothingToDo,
                 core::Ignored::TooLate => Self::TooLate,
-                // `NothingToDo`; the core leaves room for more.
-                _ => Self::NothingToDo,
             },
         }
     }
@@ -170,11 +169,6 @@ pub enum Next {
         /// Why.
         failure: Failure,
     },
-    /// An action that this version of the interface cannot say: `cancel` the flow.
-    Unknown {
-        /// Of the action.
-        id: u64,
-    },
 }
 
 impl From<core::Next<'_>> for Next {
@@ -252,8 +246,6 @@ impl Next {
                 issuer: issuer.as_str().to_owned(),
                 redirect_uri: redirect_uri.to_string(),
             },
-            // The core leaves room for more.
-            _ => Self::Unknown { id },
         }
     }
 }
@@ -362,7 +354,6 @@ impl fmt::Debug for Next {
             Self::Authorized => f.write_str("Authorized"),
             Self::SignedOut => f.write_str("SignedOut"),
             Self::Failed { failure } => f.debug_tuple("Failed").field(failure).finish(),
-            Self::Unknown { id } => f.debug_struct("Unknown").field("id", id).finish(),
         }
     }
 }
@@ -398,8 +389,7 @@ impl From<core::RequestHeaders<'_>> for RequestHeaders {
                 generation: authorization.generation(),
             },
             core::RequestHeaders::RefreshDue => Self::RefreshDue,
-            // `Absent`; the core leaves room for more.
-            _ => Self::Absent,
+            core::RequestHeaders::Absent => Self::Absent,
         }
     }
 }

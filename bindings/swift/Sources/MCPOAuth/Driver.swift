@@ -274,7 +274,7 @@ actor Driver {
         case .askForClient(_, let issuer, let redirectURI):
             guard let client = await setup.clientSource?(issuer, redirectURI) else { return .declined(.unable) }
             return .client(client)
-        case .unknown, .idle, .authorized, .signedOut, .failed: return .declined(.unable)
+        case .idle, .authorized, .signedOut, .failed: return .declined(.unable)
         }
     }
 

@@ -53,7 +53,6 @@ func render(_ next: Next) throws -> JSON {
         ["id": .whole(id), "delete": ["key": .string(key), "expected": .whole(expected)]]
     case .save(let id, let key, let expected, let generation, let record, let expiresAtMs):
         try ["id": .whole(id), "save": save(key, expected, generation, record, expiresAtMs)]
-    case .unknown(let id): ["id": .whole(id), "unknown": .null]
     }
 }
 

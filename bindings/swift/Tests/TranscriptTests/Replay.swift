@@ -233,8 +233,7 @@ extension Next {
     fileprivate var outstanding: UInt64 {
         switch self {
         case .http(let id, _, _, _, _, _, _, _, _), .bindRedirect(let id, _), .openUrl(let id, _, _, _, _, _, _),
-            .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _),
-            .unknown(let id):
+            .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _):
             id
         case .idle, .authorized, .signedOut, .failed: 0
         }
