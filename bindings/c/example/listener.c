@@ -52,8 +52,7 @@ static int listen_at(int family, uint16_t port, uint16_t *got)
     struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
     socklen_t length = family == AF_INET ? sizeof v4 : sizeof v6;
     setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(file, address, length) != 0 || listen(file, MAX_CONNECTIONS) != 0 ||
-        getsockname(file, address, &length) != 0) {
+    if (bind(file, address, length) != 0 || listen(file, SOMAXCONN) != 0 || getsockname(file, address, &length) != 0) {
         int problem = errno;
         close(file);
         errno = problem;
@@ -212,11 +211,8 @@ static char *judge(const struct listener *listener, struct connection *connectio
     return NULL;
 }
 
-static void let_in(struct listener *listener, int socket)
+static void let_in(struct listener *listener, int peer)
 {
-    int peer = accept(socket, NULL, NULL);
-    if (peer < 0)
-        return;
     fcntl(peer, F_SETFD, FD_CLOEXEC);
     fcntl(peer, F_SETFL, O_NONBLOCK);
     struct connection *place = NULL;
@@ -268,8 +264,8 @@ char *listener_wait(struct listener *listener, uint64_t wait_ms)
                 return callback;
         }
         for (size_t i = 0; i < MAX_SOCKETS; i++)
-            if (polled[i].revents != 0)
-                let_in(listener, listener->sockets[i]);
+            for (int peer; polled[i].revents != 0 && (peer = accept(listener->sockets[i], NULL, NULL)) >= 0;)
+                let_in(listener, peer);
     }
     return NULL;
 }

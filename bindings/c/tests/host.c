@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,6 +105,35 @@ static void *browse(void *data)
     return NULL;
 }
 
+struct scribbling {
+    uint16_t port;
+    atomic_bool done;
+};
+
+/* Whoever sends anything at all, in pieces that end anywhere, learns nothing and breaks nothing. */
+static void *scribble(void *data)
+{
+    static const char *const PIECES[] = {"GET ", "/callback", "?code=1", " HTTP/1.1", "\r\n", "Host:",   " 127.0.0.1",
+                                         "\r",   "\n",        ":",       "\xff\xfe",  "POST", "\r\n\r\n"};
+    struct scribbling *scribbling = data;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(scribbling->port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    unsigned seed = 1;
+    for (int i = 0; i < 500; i++) {
+        int peer = socket(AF_INET, SOCK_STREAM, 0);
+        HOLDS(connect(peer, (struct sockaddr *)&address, sizeof address) == 0);
+        for (int pieces = rand_r(&seed) % 12; pieces > 0; pieces--) {
+            const char *piece = PIECES[(size_t)rand_r(&seed) % (sizeof PIECES / sizeof *PIECES)];
+            size_t length = strlen(piece) + (size_t)(rand_r(&seed) % 8 == 0);
+            if (send(peer, piece, length, MSG_NOSIGNAL) < 0)
+                break;
+        }
+        close(peer);
+    }
+    scribbling->done = true;
+    return NULL;
+}
+
 static void the_way_back(void)
 {
     static const char *const NOWHERE[] = {"https://app.example.com/callback", "http://10.0.0.1:0/",
@@ -123,7 +153,12 @@ static void the_way_back(void)
     HOLDS(both != NULL && strncmp(listener_uri(both), "http://localhost:", 17) == 0);
     listener_close(&both);
     HOLDS(listener_wait(listener, 50) == NULL);
-    pthread_t browser;
+    pthread_t browser, scribbler;
+    struct scribbling scribbling = {.port = port};
+    HOLDS(pthread_create(&scribbler, NULL, scribble, &scribbling) == 0);
+    while (!scribbling.done)
+        HOLDS(listener_wait(listener, 50) == NULL);
+    HOLDS(pthread_join(scribbler, NULL) == 0);
     HOLDS(pthread_create(&browser, NULL, browse, &port) == 0);
     char *query = listener_wait(listener, 10000);
     HOLDS(query != NULL && strcmp(query, "code=1&state=2") == 0);
