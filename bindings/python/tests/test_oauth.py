@@ -143,22 +143,25 @@ def test_a_hundred_requests_at_once_lead_to_one_sign_in(testbed: Testbed, oauth:
     assert testbed.counts()["reuse_detections"] == 0
 
 
-def test_a_cancelled_task_leaves_the_flow_to_the_others(testbed: Testbed) -> None:
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_cancelled_task_leaves_the_flow_to_the_others(testbed: Testbed, backend: str) -> None:
     shown: list[SignIn] = []
     oauth = OAuth(testbed.url, store=MemoryStore(), open_url=shown.append)
 
     async def main() -> None:
-        with anyio.move_on_after(1) as scope:
-            await oauth.asign_in()
-        assert scope.cancelled_caught
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(oauth.asign_in)
-            await anyio.sleep(0.2)
-            await anyio.to_thread.run_sync(visit, shown[0].url)
+        async with httpx2.AsyncClient(auth=oauth) as client:
+            for cancelled in (oauth.asign_in, lambda: client.post(testbed.url, **LIST_TOOLS)):
+                with anyio.move_on_after(1) as scope:
+                    await cancelled()
+                assert scope.cancelled_caught
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(oauth.asign_in)
+                await anyio.sleep(0.2)
+                await anyio.to_thread.run_sync(visit, shown[0].url)
+            assert (await client.post(testbed.url, **LIST_TOOLS)).status_code == 200
 
-    anyio.run(main)
+    anyio.run(main, backend=backend)
     assert len(shown) == 1
-    assert httpx2.post(testbed.url, auth=oauth, **LIST_TOOLS).status_code == 200
 
 
 def test_cancel_ends_the_flow_for_all_who_wait(testbed: Testbed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -9,10 +10,10 @@ from typing import Any
 
 import anyio
 import pytest
-from conftest import Person, Testbed
+from conftest import Person, Testbed, visit
 from mcp.client.streamable_http import streamable_http_client
 
-from mcp_oauth_core import AuthorizationError, OAuth
+from mcp_oauth_core import AuthorizationError, MemoryStore, OAuth, SignIn
 
 pytestmark = pytest.mark.anyio
 
@@ -41,12 +42,20 @@ else:
     from mcp.client import Client
 
     @asynccontextmanager
-    async def connected(oauth: OAuth, url: str) -> AsyncIterator[Any]:
+    async def connected(oauth: OAuth, url: str, patience: float | None = None) -> AsyncIterator[Any]:
         async with (
             httpx2.AsyncClient(auth=oauth) as http,
-            Client(streamable_http_client(url, http_client=http)) as client,
+            Client(streamable_http_client(url, http_client=http), read_timeout_seconds=patience) as client,
         ):
             yield client
+
+    async def test_a_person_may_take_longer_than_a_request(testbed: Testbed) -> None:
+        def show(sign_in: SignIn) -> None:
+            threading.Timer(2, visit, args=(sign_in.url,)).start()
+
+        oauth = OAuth(testbed.url, store=MemoryStore(), open_url=show)
+        async with connected(oauth, testbed.url, patience=1) as client:
+            await client.call_tool("whoami", {})
 
 
 async def test_a_tool_answers_after_a_sign_in(testbed: Testbed, oauth: OAuth, person: Person) -> None:
@@ -81,7 +90,7 @@ async def test_expired_tokens_are_refreshed_without_anybody(testbed: Testbed, oa
 
 async def test_a_failure_reaches_the_caller(testbed: Testbed, person: Person) -> None:
     testbed.behave(authorization={"error": {"error": "access_denied"}})
-    oauth = OAuth(testbed.url, open_url=person)
+    oauth = OAuth(testbed.url, store=MemoryStore(), open_url=person)
     with pytest.raises(BaseException) as caught, anyio.fail_after(20):
         async with connected(oauth, testbed.url):
             pass
