@@ -184,4 +184,4 @@ $(CARGO_DENY):
 .PHONY: clean
 clean: ## Remove what these commands have built and downloaded
 	cargo clean
-	rm -rf $(CACHE)/target $(CACHE)/tools $(CACHE)/conformance $(CACHE)/fuzz $(CACHE)/mutations
+	rm -rf $(CACHE)/target $(CACHE)/tools $(CACHE)/conformance $(CACHE)/fuzz $(CACHE)/mutations $(CACHE)/python

@@ -84,6 +84,12 @@ def test_other_servers_see_no_token_and_start_no_sign_in(testbed: Testbed, oauth
     assert len(person.pages) == 1
 
 
+def test_nobody_is_asked_to_sign_in_just_to_leave(testbed: Testbed, oauth: OAuth, person: Person) -> None:
+    testbed.behave(faults=[{"at": "mcp", "fault": {"answer": {"status": 401}}}])
+    assert httpx2.delete(testbed.url, auth=oauth).status_code == 401
+    assert person.pages == []
+
+
 def test_a_redirect_to_another_origin_takes_nobody_along(testbed: Testbed, oauth: OAuth, person: Person) -> None:
     oauth.sign_in()
     other = Testbed()

@@ -194,7 +194,11 @@ class Driver:
             with self._lock:
                 self._end(ended, result)
 
-        threading.Thread(target=work, name="mcp-oauth-flow", daemon=True).start()
+        try:
+            threading.Thread(target=work, name="mcp-oauth-flow", daemon=True).start()
+        except RuntimeError as error:
+            # Too many threads, or the interpreter is shutting down.
+            self._end(ended, error)
         return ended
 
     def _end(self, ended: Future[Next], result: Next | BaseException) -> None:

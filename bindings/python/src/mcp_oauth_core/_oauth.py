@@ -197,6 +197,8 @@ class OAuth(_Auth):
             response = yield request
             if response.status_code not in (401, 403) or _origin(response.request.url) != self._origin:
                 return
+            if request.method == "DELETE":
+                return  # The end of a session: nobody is asked to sign in just to leave.
             if not (yield from self._recover(response, generation)):
                 return
             if not self._driver.request_headers(request.method, url).is_READY():
