@@ -265,7 +265,7 @@ static void a_store_out_of_its_mind(const char *url)
 int main(void)
 {
     const char *url = getenv("MCP_URL");
-    char folder[] = "/tmp/mcp-oauth-test-XXXXXX", inside[64], command[96];
+    char folder[] = P_tmpdir "/mcp-oauth-test-XXXXXX", inside[64], command[96];
     HOLDS(url != NULL && mkdtemp(folder) != NULL);
     snprintf(inside, sizeof inside, "%s/store", folder);
     curl_global_init(CURL_GLOBAL_DEFAULT);
