@@ -3,6 +3,8 @@
 package mcpoauth_test
 
 import (
+	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +41,7 @@ go() { if [ "$1" = get ]; then command go mod tidy; else command go "$@"; fi; }
 	shell.Dir = program
 	shell.Env = append(os.Environ(), "HOME="+home, "ROOT="+filepath.Join(here, "../.."), "PKG_CONFIG_PATH=", "GOFLAGS=-mod=mod",
 		// Keeps what is built here apart in Go's build cache, which does not see where the library lies.
-		"CGO_CFLAGS=-DMCP_OAUTH_LIBRARY=readme")
+		fmt.Sprintf("CGO_CFLAGS=-DMCP_OAUTH_LIBRARY=%d", crc32.ChecksumIEEE([]byte(home))))
 	for _, tool := range []string{"GOMODCACHE", "GOCACHE", "GOPATH"} {
 		known, err := exec.Command("go", "env", tool).Output()
 		if err != nil {
