@@ -16,7 +16,7 @@ import (
 
 // What does it cost, beside the handler that users of the official SDK have today? The flow: a 401, both metadata documents,
 // registration, the user's consent, exchange, and one refresh: ours after another 401, theirs since the token expires at once.
-// Ours also writes three records and reads two.
+// Ours also keeps its records.
 
 func BenchmarkFlow(b *testing.B) {
 	ctx := b.Context()
