@@ -139,7 +139,7 @@ $(SPECS:%=conformance-swift-%): conformance-swift-%:
 .PHONY: bench-swift
 bench: bench-swift
 bench-swift:
-	@tools/swift --outside bindings/swift/develop run -c release bench
+	@tools/swift --outside bindings/swift/develop run --quiet -c release bench
 
 .PHONY: check-swift
 check: check-swift

@@ -8,6 +8,12 @@ import Testing
     import Glibc
 #endif
 
+#if canImport(Glibc)
+    private let quietly = Int32(MSG_NOSIGNAL)
+#else
+    private let quietly: Int32 = 0
+#endif
+
 /// A server that answers each connection with the same bytes.
 final class CannedServer: Sendable {
     let url: String
@@ -40,7 +46,7 @@ final class CannedServer: Sendable {
                 var request = [UInt8](repeating: 0, count: 65536)
                 _ = read(connection, &request, request.count)
                 guard let answer else { continue }
-                _ = send(connection, answer, answer.utf8.count, Int32(MSG_NOSIGNAL))
+                _ = send(connection, answer, answer.utf8.count, quietly)
                 close(connection)
             }
         }

@@ -38,47 +38,50 @@
     }
 
     @MainActor
-    private final class Sheet: NSObject, ASWebAuthenticationPresentationContextProviding {
+    private final class Sheet: NSObject, @preconcurrency ASWebAuthenticationPresentationContextProviding {
         private let anchor: @MainActor @Sendable () -> ASPresentationAnchor
         private var session: ASWebAuthenticationSession?
+        private var shown: CheckedContinuation<URL, any Error>?
+        private var isDismissed = false
 
         init(_ anchor: @escaping @MainActor @Sendable () -> ASPresentationAnchor) {
             self.anchor = anchor
         }
 
         func show(_ page: SignInPage, ephemeral: Bool) async throws -> URL {
-            // Cancelled before it could be shown: there is nothing that could be dismissed later.
-            try Task.checkCancellation()
-            guard let redirect = URL(string: page.redirectURI), let scheme = redirect.scheme else {
+            guard !isDismissed, let redirect = URL(string: page.redirectURI), let scheme = redirect.scheme else {
                 throw Refused(.unable)
             }
             return try await withCheckedThrowingContinuation { continuation in
-                let done: @Sendable (URL?, (any Error)?) -> Void = { url, error in
-                    if let url {
-                        continuation.resume(returning: url)
-                    } else if (error as? ASWebAuthenticationSessionError)?.code == .canceledLogin {
-                        continuation.resume(throwing: Refused(.denied))
-                    } else {
-                        continuation.resume(throwing: Refused(.unable))
-                    }
-                }
-                let session = Self.session(page.url, redirect, scheme, done)
+                shown = continuation
+                let session = session(for: page.url, redirect, scheme)
                 session.presentationContextProvider = self
                 session.prefersEphemeralWebBrowserSession = ephemeral
                 self.session = session
-                // Where it does not start it says why through its handler.
-                session.start()
+                if !session.start() { end(.failure(Refused(.unable))) }
             }
         }
 
+        /// The system need not say that a sheet is gone which the app has taken away.
         func dismiss() {
+            isDismissed = true
             session?.cancel()
+            end(.failure(Refused(.unable)))
+        }
+
+        /// Once, by whatever comes first.
+        private func end(_ result: Result<URL, Refused>) {
+            shown?.resume(with: result.mapError { $0 })
+            shown = nil
             session = nil
         }
 
-        private static func session(
-            _ page: URL, _ redirect: URL, _ scheme: String, _ done: @escaping @Sendable (URL?, (any Error)?) -> Void
-        ) -> ASWebAuthenticationSession {
+        private func session(for page: URL, _ redirect: URL, _ scheme: String) -> ASWebAuthenticationSession {
+            let done: @Sendable (URL?, (any Error)?) -> Void = { url, error in
+                let isCancelled = (error as? ASWebAuthenticationSessionError)?.code == .canceledLogin
+                let result = url.map(Result.success) ?? .failure(Refused(isCancelled ? .denied : .unable))
+                Task { @MainActor in self.end(result) }
+            }
             if #available(iOS 17.4, macOS 14.4, visionOS 1.1, *), scheme == "https", let host = redirect.host {
                 return ASWebAuthenticationSession(
                     url: page, callback: .https(host: host, path: redirect.path), completionHandler: done)
