@@ -184,4 +184,5 @@ $(CARGO_DENY):
 .PHONY: clean
 clean: ## Remove what these commands have built and downloaded
 	cargo clean
+	bindings/swift/generate --clean
 	rm -rf $(CACHE)/target $(CACHE)/tools $(CACHE)/conformance $(CACHE)/fuzz $(CACHE)/mutations $(CACHE)/python

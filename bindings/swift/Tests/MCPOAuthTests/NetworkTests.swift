@@ -14,10 +14,9 @@ import Testing
     private let quietly: Int32 = 0
 #endif
 
-/// A server that answers each connection with the same bytes.
-final class CannedServer: Sendable {
+/// A server that answers each connection with the same bytes, for as long as the tests run.
+struct CannedServer {
     let url: String
-    private let descriptor: Int32
 
     /// - Parameter answer: what to send; `nil`: nothing, ever.
     init(_ answer: String?) throws {
@@ -37,7 +36,6 @@ final class CannedServer: Sendable {
             _ = listen(listening, 8)
             _ = getsockname(listening, place, &length)
         }
-        descriptor = listening
         url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/"
         Thread.detachNewThread {
             while true {
@@ -50,11 +48,6 @@ final class CannedServer: Sendable {
                 close(connection)
             }
         }
-    }
-
-    deinit {
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        close(descriptor)
     }
 }
 
