@@ -17,6 +17,7 @@ import httpx
 import httpx2
 import pytest
 from conftest import LIST_TOOLS, Person, Testbed, callback_of, visit
+from mcp_oauth_core.machine import Next
 
 from mcp_oauth_core import (
     Advice,
@@ -32,6 +33,7 @@ from mcp_oauth_core import (
     SignIn,
     Stage,
 )
+from mcp_oauth_core._run import Run
 
 REDIRECT = "https://app.example.com/callback"
 
@@ -213,6 +215,23 @@ def test_signing_out_ends_a_sign_in_that_waits(testbed: Testbed) -> None:
         waiter.exception(timeout=5)
     summary = oauth.status()
     assert summary is None or not summary.issuers[0].has_tokens
+
+
+def test_signing_out_in_the_last_moment_is_not_forgotten(
+    testbed: Testbed, oauth: OAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until_rest = Run.until_rest
+
+    def and_then_sign_out(run: Run, state: Next) -> Next:
+        rest = until_rest(run, state)
+        monkeypatch.undo()
+        assert oauth._driver.sign_out(False)[0]
+        return rest
+
+    monkeypatch.setattr(Run, "until_rest", and_then_sign_out)
+    oauth.sign_in()
+    summary = oauth.status()
+    assert summary is not None and not summary.issuers[0].has_tokens
 
 
 def test_what_goes_wrong_says_what_and_what_to_do(testbed: Testbed, person: Person) -> None:

@@ -179,20 +179,22 @@ class Driver:
         self._run, self._ended = run, ended
 
         def work() -> None:
-            result: Next | BaseException
-            try:
-                result = run.until_rest(state)
-            except NeedsUser as needed:
-                result = needed
-                # The sign-in goes on wherever its callback arrives. This machine begins anew, with what is stored.
-                machine = self._host.machine()
+            action = state
+            while True:
+                result: Next | BaseException
+                try:
+                    result = run.until_rest(action)
+                except BaseException as error:
+                    result = error
                 with self._lock:
-                    if self._run is run:
-                        self._machine = machine
-            except BaseException as error:
-                result = error
-            with self._lock:
-                self._end(ended, result)
+                    action = machine.next()
+                    if isinstance(result, NeedsUser) and self._run is run:
+                        # The sign-in goes on wherever its callback arrives. This machine begins anew, with what is stored.
+                        self._machine = self._host.machine()
+                    elif isinstance(result, Next | AuthorizationError) and self._run is run and not is_rest(action):
+                        continue  # It was told to sign out in the last moment.
+                    self._end(ended, result)
+                    return
 
         try:
             threading.Thread(target=work, name="mcp-oauth-flow", daemon=True).start()
