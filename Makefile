@@ -131,6 +131,7 @@ test: test-swift
 test-swift: $(SPECS:%=conformance-swift-%)
 	tools/swift --outside bindings/swift/develop test --skip SoakTests
 	tools/swift --outside bindings/swift/develop test --filter SoakTests
+	tools/swift --outside bindings/swift/develop test --sanitize=thread --filter MCPOAuthTests --skip SoakTests
 
 .PHONY: $(SPECS:%=conformance-swift-%)
 $(SPECS:%=conformance-swift-%): conformance-swift-%:
