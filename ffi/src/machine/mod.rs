@@ -4,6 +4,7 @@
 //! Python every field costs more to carry across than the machine needs to decide: header fields are one text of
 //! `name: value` lines, scopes one text with blanks between them, and answers of the store are a method each.
 
+mod answer;
 mod config;
 mod failure;
 mod grant;
@@ -20,6 +21,7 @@ use mcp_oauth_core::{ActionId, CallbackText, Event, StoreResult, Timestamp};
 
 use crate::entropy::Source;
 
+pub use answer::{Cause, Refusal};
 pub use config::{Config, Reach};
 pub use failure::{Advice, ConfigError, Failure, Fault, Misuse, RecordError, Stage};
 pub use grant::{
@@ -30,7 +32,7 @@ pub use settings::{
     AuthMethod, ClientDocument, Deviations, GivenEndpoints, IssuerPair, Parameter, Preregistered,
     Settings,
 };
-pub use step::{Cause, Next, Outcome, Refusal, RequestHeaders, Step};
+pub use step::{Next, Outcome, RequestHeaders, Step};
 pub use trace::TraceEntry;
 
 /// The client half of MCP authorization for one account at one MCP server.

@@ -1,0 +1,57 @@
+//! How does a host answer an action that it could not carry out?
+
+use mcp_oauth_core as core;
+
+/// Why a request got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum Cause {
+    /// The name did not resolve.
+    Dns,
+    /// No connection.
+    Connect,
+    /// The TLS handshake or the certificate failed.
+    Tls,
+    /// The resolved address lies outside the request's reach.
+    Blocked,
+    /// The time limit passed; the server may have acted.
+    Timeout,
+    /// The connection broke after the request went out; the server may have acted.
+    Interrupted,
+    /// The answer was larger than the limit; the server has acted.
+    TooLarge,
+}
+
+impl From<Cause> for core::Cause {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Dns => Self::Dns,
+            Cause::Connect => Self::Connect,
+            Cause::Tls => Self::Tls,
+            Cause::Blocked => Self::Blocked,
+            Cause::Timeout => Self::Timeout,
+            Cause::Interrupted => Self::Interrupted,
+            Cause::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+/// Why a host declined an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum Refusal {
+    /// A person is needed and none is there.
+    NeedsUser,
+    /// The person said no.
+    Denied,
+    /// The host tried and could not.
+    Unable,
+}
+
+impl From<Refusal> for core::Refusal {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NeedsUser => Self::NeedsUser,
+            Refusal::Denied => Self::Denied,
+            Refusal::Unable => Self::Unable,
+        }
+    }
+}
