@@ -80,8 +80,10 @@ def test_anything_else_is_turned_away(door: Door, request_line: str, host: str |
 def test_what_is_no_http_or_too_long_is_dropped(door: Door) -> None:
     for sent in (b"\x16\x03\x01\x02\x00\r\n\r\n", b"GET /callback?" + b"x" * 40_000, b""):
         with socket.create_connection(door.address, timeout=5) as connection:
-            connection.sendall(sent)
-            connection.shutdown(socket.SHUT_WR)
+            # It may hang up before all of it was sent, at any of these steps.
+            with suppress(OSError):
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
             with suppress(ConnectionResetError):
                 assert connection.recv(10) == b""
     assert door.knock("GET /callback?code=1").startswith("HTTP/1.1 200 ")
