@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
 use crate::store::StoreOp;
+use crate::time::Timestamp;
 use crate::uri::{HttpUrl, Issuer, Reach};
 
 /// Names one action. Ids strictly increase, survive a resume and are never reused.
@@ -52,6 +53,12 @@ pub enum Task {
     OpenUrl(OpenUrl),
     /// Read or write the host's store. Answer: `Stored`.
     Store(StoreOp),
+    /// Do nothing until then, since another process is refreshing the tokens. Answer: `Tick`, not before `until`; or
+    /// `StoreChanged`, if the host learns of it earlier.
+    Wait {
+        /// When to give the tick.
+        until: Timestamp,
+    },
     /// Ask the person or the configuration for a client registered with this issuer. Answer: `ClientProvided` or `Declined`.
     AskForClient {
         /// The authorization server that the client must be registered with; its credentials are sent to no other.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arc_str::ArcStr;
+use crate::error::Misuse;
 use crate::scope::ScopeSet;
 use crate::secret::{self, Secret};
 use crate::time::Timestamp;
@@ -100,6 +101,22 @@ pub struct ProvidedClient {
     pub client_secret: Option<Secret>,
     /// The method, if the host knows it; otherwise chosen by what the server supports.
     pub auth_method: Option<AuthMethod>,
+}
+
+impl ProvidedClient {
+    /// What is wrong with it, if anything is.
+    pub(crate) fn check(&self) -> Result<(), Misuse> {
+        if !is_client_id(&self.client_id) {
+            return Err(Misuse::ClientId);
+        }
+        let needs_secret = self
+            .auth_method
+            .is_some_and(|method| method != AuthMethod::None);
+        if needs_secret && self.client_secret.is_none() {
+            return Err(Misuse::ClientSecret);
+        }
+        Ok(())
+    }
 }
 
 /// How a client authenticates: a secret exists only where a method uses it.

@@ -34,6 +34,13 @@ pub enum Misuse {
     /// The client has no secret, but its authentication method needs one.
     #[error("the client has no secret, but its authentication method needs one")]
     ClientSecret,
+    /// A member of the tokens that the host brings cannot be used: an issuer, endpoint or resource that the URL policy refuses or
+    /// that does not cover the server, a token that no header can carry, too many scopes.
+    #[error("the {member} of the tokens cannot be used")]
+    Tokens {
+        /// Which member of [`ProvidedTokens`](crate::ProvidedTokens).
+        member: &'static str,
+    },
 }
 
 /// A configuration that cannot work, found before anything is sent.

@@ -2,6 +2,7 @@
 
 use crate::action::ActionId;
 use crate::client::ProvidedClient;
+use crate::provided::ProvidedTokens;
 
 /// Something that happened. Answers carry the id of the action that they answer; the others come from outside.
 ///
@@ -61,11 +62,20 @@ pub enum Event<'a> {
         /// What the store did.
         result: StoreResult<'a>,
     },
+    /// The host has tokens that it got elsewhere. At rest: writes and uses them. During a flow: ignored, so cancel it first.
+    TokensProvided(Box<ProvidedTokens>),
+    /// The store holds another grant than the machine knows of: another process has signed in, refreshed, or signed out. At rest
+    /// and while another process's refresh is waited for: adopts it. While a sign-in waits for its user: adopts tokens that serve
+    /// it, so that the user need not finish. Otherwise ignored: the next access to the store finds out.
+    StoreChanged {
+        /// The record of [`Machine::grant_key`](crate::Machine::grant_key) as it was read just now; `None` if there is none.
+        record: Option<&'a [u8]>,
+    },
     /// `request_headers` said that a refresh is due. At rest with a refresh token: refreshes, if that still is so. Otherwise:
     /// joins or ignored.
     Refresh,
     /// Time has passed: at or after [`Machine::deadline`](crate::Machine::deadline) it ends a sign-in that nobody
-    /// finished, or refreshes ahead of expiry. Before it: ignored.
+    /// finished or a [`Task::Wait`](crate::Task::Wait), or refreshes ahead of expiry. Before it: ignored.
     Tick,
     /// The person changed their mind: ends the flow under way. At rest: ignored.
     Cancel,

@@ -8,7 +8,7 @@ use crate::arc_str::ArcStr;
 use crate::client::{AuthKind, AuthMethods, Client, ClientAuth, ClientOrigin};
 use crate::config::Config;
 use crate::error::RecordError;
-use crate::limits::MAX_ISSUERS;
+use crate::limits::{CLAIM_MS, MAX_ISSUERS};
 use crate::scope::ScopeSet;
 use crate::secret::{self, Secret, SecretBytes};
 use crate::store::{self, GRANT_FORMAT};
@@ -66,6 +66,34 @@ pub(crate) struct Tokens {
     pub(crate) client: TokenClient,
     /// From validated metadata of this issuer, or configured.
     pub(crate) token_endpoint: HttpUrl,
+    /// Who alone may send the refresh token, if somebody is about to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) claim: Option<Claim>,
+    /// Refreshes in a row that may have been acted upon without an answer (REF-11).
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub(crate) unanswered: u8,
+}
+
+/// One process's right to send a refresh token, for a while: two that send the same one look like theft (RFC 9700 §4.14.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    /// Drawn for each claim, so that a process knows its own.
+    pub(crate) by: u32,
+    /// When it runs out, should its process have died.
+    pub(crate) until: Timestamp,
+}
+
+impl Claim {
+    /// Whether it still holds. One that ends later than any claim can comes from a clock that is wrong, and would keep
+    /// everybody waiting.
+    pub(crate) fn is_live(self, now: Timestamp) -> bool {
+        let left = self.until.millis_since(now);
+        0 < left && left <= 2 * CLAIM_MS
+    }
+}
+
+fn is_none_at_all(count: &u8) -> bool {
+    *count == 0
 }
 
 /// The client that tokens were issued to, as it authenticated.
@@ -91,6 +119,10 @@ pub(crate) enum Change {
     PutClient(Issuer, Arc<Client>),
     /// Keep tokens of an issuer, and put it first.
     PutTokens(Issuer, Box<Tokens>),
+    /// Claim the refresh of an issuer's tokens of this generation.
+    Claim(Issuer, u64, Claim),
+    /// Give a claim of this mark back; the flag says whether the refresh may have been acted upon all the same.
+    Release(Issuer, u32, bool),
     /// Forget an issuer's tokens of this generation, and no others.
     DropTokens(Issuer, u64),
     /// Forget an issuer's client of this id, and the tokens issued to it.
@@ -99,6 +131,8 @@ pub(crate) enum Change {
     DropUnprovenClient(Issuer, ArcStr),
     /// Forget all tokens.
     DropAllTokens,
+    /// Forget everything. The record stays, empty, so that generations go on and whoever held the tokens learns of it.
+    DropAll,
 }
 
 /// The record's body.
@@ -243,6 +277,22 @@ impl Grant {
                 tokens.generation = next.generation;
                 next.update(&issuer, |entry| entry.tokens = Some(tokens));
             }
+            Change::Claim(issuer, generation, claim) => {
+                if let Some(tokens) = next.tokens_of(&issuer)
+                    && tokens.generation == generation
+                {
+                    // Whoever claimed before has not come back: nobody knows whether the refresh token was sent.
+                    let lost = tokens.claim.replace(claim).is_some();
+                    tokens.unanswered = tokens.unanswered.saturating_add(lost.into());
+                }
+            }
+            Change::Release(issuer, by, acted) => {
+                if let Some(tokens) = next.tokens_of(&issuer)
+                    && tokens.claim.take_if(|claim| claim.by == by).is_some()
+                {
+                    tokens.unanswered = tokens.unanswered.saturating_add(acted.into());
+                }
+            }
             Change::DropTokens(issuer, generation) => {
                 for entry in &mut next.entries {
                     if entry.issuer == issuer {
@@ -275,8 +325,20 @@ impl Grant {
                 next.drop_tokens();
                 next.signed_out = next.generation;
             }
+            Change::DropAll => {
+                next.entries.clear();
+                next.signed_out = next.generation;
+            }
         }
         next
+    }
+
+    fn tokens_of(&mut self, issuer: &Issuer) -> Option<&mut Tokens> {
+        let entry = self
+            .entries
+            .iter_mut()
+            .find(|entry| entry.issuer == *issuer)?;
+        entry.tokens.as_deref_mut()
     }
 
     /// Forgets all tokens at once, before that is written.
@@ -372,6 +434,12 @@ impl Tokens {
 
     fn within_life(&self, expires_at: Timestamp, skew_ms: u64) -> u64 {
         skew_ms.min(expires_at.millis_since(self.issued_at) / 2)
+    }
+
+    /// Refreshes in a row that may have been acted upon without an answer, the one of a claim that ran out included.
+    pub(crate) fn unknown_refreshes(&self, now: Timestamp) -> u8 {
+        let lost = self.claim.is_some_and(|claim| !claim.is_live(now));
+        self.unanswered.saturating_add(lost.into())
     }
 
     /// When the tokens should be refreshed, if they can be.

@@ -1,10 +1,12 @@
 //! What does an event mean, once it has been read? The edge at which a host's input is parsed.
 
-use crate::client::{AuthMethod, ProvidedClient, is_client_id};
+use crate::client::ProvidedClient;
 use crate::config::Config;
 use crate::error::Misuse;
 use crate::event::{CallbackText, Cause, Challenge, Event, HttpResponse, Refusal, StoreResult};
+use crate::grant::Change;
 use crate::phase::{Hint, Need, Trigger};
+use crate::provided;
 use crate::transition::EventKind;
 use crate::uri::RedirectUri;
 use crate::wire::challenge::{BEARER, BearerChallenge, Challenges};
@@ -19,6 +21,10 @@ pub(crate) enum Input<'a> {
     ClientProvided(ProvidedClient),
     Declined(Refusal),
     Stored(StoreResult<'a>),
+    /// Tokens that the host brings, as the change that keeps them.
+    Provided(Change),
+    /// What the store holds now.
+    StoreChanged(Option<&'a [u8]>),
     Tick,
     Cancel,
     SignOut {
@@ -42,6 +48,8 @@ impl Event<'_> {
             Self::ClientProvided { .. } => EventKind::ClientProvided,
             Self::Declined { .. } => EventKind::Declined,
             Self::Stored { .. } => EventKind::Stored,
+            Self::TokensProvided(_) => EventKind::TokensProvided,
+            Self::StoreChanged { .. } => EventKind::StoreChanged,
             Self::Refresh => EventKind::Refresh,
             Self::Tick => EventKind::Tick,
             Self::Cancel => EventKind::Cancel,
@@ -81,19 +89,13 @@ pub(crate) fn read<'a>(event: Event<'a>, config: &Config) -> Result<Option<Input
         }
         Event::Callback(text) => Some(Input::Callback(text)),
         Event::ClientProvided { client, .. } => {
-            if !is_client_id(&client.client_id) {
-                return Err(Misuse::ClientId);
-            }
-            let needs_secret = client
-                .auth_method
-                .is_some_and(|method| method != AuthMethod::None);
-            if needs_secret && client.client_secret.is_none() {
-                return Err(Misuse::ClientSecret);
-            }
+            client.check()?;
             Some(Input::ClientProvided(client))
         }
         Event::Declined { reason, .. } => Some(Input::Declined(reason)),
         Event::Stored { result, .. } => Some(Input::Stored(result)),
+        Event::TokensProvided(tokens) => Some(Input::Provided(provided::read(*tokens, config)?)),
+        Event::StoreChanged { record } => Some(Input::StoreChanged(record)),
         Event::Tick => Some(Input::Tick),
         Event::Cancel => Some(Input::Cancel),
         Event::SignOut { forget_client } => Some(Input::SignOut { forget_client }),

@@ -41,6 +41,17 @@ pub const MAX_MOVES: u8 = 2;
 /// How long a demand for scopes that led nowhere is not taken up again, in milliseconds.
 pub const STEP_UP_HOLD_MS: u64 = 600_000;
 
+/// How long one process alone may send a refresh token, in milliseconds: one request ([`REQUEST_TIMEOUT_MS`]), and as much
+/// again for the writing and for clocks that differ.
+pub const CLAIM_MS: u64 = 2 * REQUEST_TIMEOUT_MS;
+
+/// Most times that a flow looks whether another process has refreshed (`refresh_unavailable`).
+pub const MAX_LOOKS: u8 = 8;
+
+/// How long a challenge is answered with the failure that the same one has just led to, in milliseconds, where only a person
+/// or the server's operator can change anything.
+pub const QUIET_MS: u64 = 60_000;
+
 /// Refreshes in a row whose outcome may stay unknown before a new authorization is made: a rotated refresh token that is
 /// sent again looks like theft.
 pub const MAX_UNKNOWN_REFRESHES: u8 = 2;

@@ -58,6 +58,10 @@ pub enum Ignored {
     NothingToDo,
     /// Credentials are being written or exchanged: finishing is quick and loses nothing.
     TooLate,
+    /// A flow is under way: cancel it first, or wait for its end.
+    FlowUnderWay,
+    /// The machine knows a newer grant than the one it is told of.
+    Outdated,
 }
 
 /// What to do now.
@@ -138,7 +142,6 @@ impl Machine {
             account: account.into(),
             grant: None,
             memory: Memory::default(),
-            just_read: false,
             trace: Trace::default(),
         };
         let phase = Phase::Loading(Box::new(Loading::first()));
@@ -196,7 +199,6 @@ impl Machine {
         }
         let before = self.shared.memory.now;
         self.shared.memory.now = before.max(context.now);
-        self.shared.just_read = false;
         let phase = std::mem::replace(&mut self.phase, Phase::Idle);
         let (phase, outcome) = phase
             .handle(input, &mut self.shared, context.rng)
@@ -277,6 +279,7 @@ impl Machine {
             Input::Callback(_) => Outcome::Ignored(Ignored::NoPendingSignIn),
             Input::Tick => Outcome::Ignored(Ignored::NotDue),
             Input::Cancel if !resting => Outcome::Ignored(Ignored::TooLate),
+            Input::Provided(_) => Outcome::Ignored(Ignored::FlowUnderWay),
             Input::SignOut { forget_client } => {
                 if let Phase::SigningOut(phase) = &mut self.phase {
                     phase.join(forget_client);
@@ -358,14 +361,20 @@ impl Machine {
                 .is_ok_and(|url| tokens.resource.covers.contains(&url))
     }
 
-    /// When a [`Event::Tick`] is due, if ever: while a sign-in waits for its user, when it is given up; at rest, when the
-    /// tokens should be refreshed.
+    /// When a [`Event::Tick`] is due, if ever: while a sign-in waits for its user, when it is given up; while another process
+    /// refreshes, when to look again; at rest, when the tokens should be refreshed.
     pub fn deadline(&self) -> Option<Timestamp> {
         match &self.phase {
             Phase::AwaitingCallback(pending) => Some(pending.expires_at),
+            Phase::AwaitingRefresh(phase) => Some(phase.deadline()),
             Phase::Authorized => phase::refresh_deadline(&self.shared),
             _ => None,
         }
+    }
+
+    /// Where the grant is kept: what a host watches, to tell of a change with [`Event::StoreChanged`].
+    pub fn grant_key(&self) -> &StoreKey {
+        &self.shared.grant_key
     }
 
     /// Whether the redirect URI that was bound must be listened on.
@@ -387,8 +396,9 @@ impl Machine {
 
     /// Everything, for [`resume`](Self::resume) in this or another process. Secret.
     ///
-    /// The resumed machine asks for the same action, with one exception: while a code is being exchanged nobody can tell
-    /// whether it was sent, so that the resumed machine has failed with `outcome_unknown`.
+    /// The resumed machine asks for the same action, with two exceptions. While a code is being exchanged nobody can tell
+    /// whether it was sent, so that the resumed machine has failed with `outcome_unknown`. While tokens are being refreshed
+    /// the resumed machine reads the grant first: another process may have refreshed them since.
     pub fn snapshot(&self) -> SecretBytes {
         snapshot::write(&self.shared, &self.phase, self.last_id, self.requests)
     }

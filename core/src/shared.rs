@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::error::{Advice, Code, Failure, Stage};
-use crate::grant::{Grant, Tokens};
-use crate::limits::{MAX_STEP_UPS, MAX_UNKNOWN_REFRESHES, STEP_UP_HOLD_MS};
-use crate::phase::{Phase, SavingGrant};
+use crate::grant::{Entry, Grant, Tokens};
+use crate::limits::{MAX_STEP_UPS, MAX_UNKNOWN_REFRESHES, QUIET_MS, STEP_UP_HOLD_MS};
+use crate::phase::{Need, Phase, SavingGrant};
 use crate::scope::ScopeSet;
 use crate::store::StoreKey;
 use crate::time::Timestamp;
@@ -30,8 +30,6 @@ pub(crate) struct Shared {
     /// `None`: not read yet, or no longer known.
     pub(crate) grant: Option<Grant>,
     pub(crate) memory: Memory,
-    /// Whether the grant was read by this very event.
-    pub(crate) just_read: bool,
     pub(crate) trace: Trace,
 }
 
@@ -46,8 +44,9 @@ pub(crate) struct Memory {
     pub(crate) retry_at: Option<Timestamp>,
     /// What the last refresh failed with, as long as `retry_at` holds.
     pub(crate) retry_code: Option<Code>,
-    /// Refreshes in a row that may have been acted upon without an answer.
-    pub(crate) unknown_refreshes: u8,
+    /// The mark of the last claim that was made here.
+    #[serde(default)]
+    pub(crate) claimed: Option<u32>,
     /// What was already tried about tokens that the server refuses.
     pub(crate) recovery: Recovery,
     step_ups: Vec<StepUps>,
@@ -55,6 +54,19 @@ pub(crate) struct Memory {
     pub(crate) last_draw: u64,
     /// Tokens that the store would not take: written before anything else.
     pub(crate) unsaved: Option<Box<SavingGrant>>,
+    /// What the challenge said that began the last flow, as a number; 0 where none did.
+    #[serde(default)]
+    pub(crate) challenge: u64,
+    #[serde(default)]
+    quiet: Option<Box<Quiet>>,
+}
+
+/// A challenge that led nowhere, where trying again by itself cannot help.
+#[derive(Serialize, Deserialize)]
+struct Quiet {
+    challenge: u64,
+    until: Timestamp,
+    failure: Failure,
 }
 
 /// After a 401 with a current token: refresh at most once, then authorize at most once, then fail (USE-06); at another server
@@ -88,11 +100,33 @@ impl Shared {
     /// Ends the flow.
     pub(crate) fn fail(&mut self, failure: Failure) -> Phase {
         self.note(Decision::Failed(failure.code()));
+        let lasting = matches!(failure.code(), Code::NoMetadata | Code::NeedsUser);
+        if lasting && self.memory.challenge != 0 {
+            self.memory.quiet = Some(Box::new(Quiet {
+                challenge: self.memory.challenge,
+                until: self.now().after(QUIET_MS),
+                failure: failure.clone(),
+            }));
+        }
         Phase::Failed(failure)
+    }
+
+    /// The failure that the same challenge has just led to, where another try could not lead elsewhere: each of a hundred
+    /// requests would make the same ones. A host that asks by itself gets a new try.
+    pub(crate) fn still_refused(&self, need: &Need) -> Option<Failure> {
+        let quiet = self.memory.quiet.as_ref()?;
+        let same = need.mark() == quiet.challenge && self.now() < quiet.until;
+        same.then(|| quiet.failure.clone())
     }
 
     pub(crate) fn tokens(&self) -> Option<&Tokens> {
         self.grant.as_ref()?.tokens()
+    }
+
+    /// The tokens in use, and what holds them.
+    pub(crate) fn current_tokens(&self) -> Option<(&Entry, &Tokens)> {
+        let entry = self.grant.as_ref()?.current()?;
+        Some((entry, entry.tokens.as_deref()?))
     }
 
     /// Takes a grant that was read from or written to the store. What is known of refreshes does not concern newer tokens.
@@ -102,7 +136,7 @@ impl Shared {
             .is_some_and(|tokens| tokens.generation > self.memory.seen)
         {
             self.memory.retry_at = None;
-            self.memory.unknown_refreshes = 0;
+            self.memory.quiet = None;
         }
         self.memory.seen = grant.generation;
         self.grant = Some(grant);
@@ -111,7 +145,8 @@ impl Shared {
     /// Whether a refresh token is held that may be sent: too many refreshes of unknown outcome, and sending it again looks
     /// like theft (REF-11).
     pub(crate) fn can_refresh(&self) -> bool {
-        self.memory.unknown_refreshes < MAX_UNKNOWN_REFRESHES && self.holds_refresh_token()
+        let known = |tokens: &Tokens| tokens.unknown_refreshes(self.now()) < MAX_UNKNOWN_REFRESHES;
+        self.holds_refresh_token() && self.tokens().is_some_and(known)
     }
 
     /// Whether a refresh token is held together with the client that it was issued to.

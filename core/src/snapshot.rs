@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::action::ActionId;
@@ -12,6 +13,7 @@ use crate::phase::{Pending, Phase};
 use crate::secret::SecretBytes;
 use crate::shared::{Memory, Shared};
 use crate::store::{self, FLOW_FORMAT, StoreKey};
+use crate::summary::FlowSummary;
 use crate::trace::Trace;
 use crate::wire::json::Text;
 
@@ -60,6 +62,9 @@ pub(crate) fn write(
         let phase = PhaseRef::Failed(&interrupted);
         return seal(shared, phase, last_id, requests, true);
     }
+    if let Phase::Refreshing(phase) = phase {
+        return seal(shared, phase.interrupted(), last_id, requests, true);
+    }
     seal(shared, phase, last_id, requests, true)
 }
 
@@ -87,6 +92,20 @@ fn seal(
     store::seal(FLOW_FORMAT, GENERATION, &body)
 }
 
+/// Describes the record of a pending sign-in, whosoever's it is.
+pub(crate) fn describe(record: &[u8]) -> Result<FlowSummary, RecordError> {
+    type Read<'a> = Body<Text<'a>, IgnoredAny, IgnoredAny, Phase>;
+    let (_, body): (u64, Read<'_>) = store::open(FLOW_FORMAT, record)?;
+    match body.phase {
+        Phase::AwaitingCallback(pending) => Ok(FlowSummary {
+            server_url: body.server_url.0.into(),
+            account: body.account.0.into(),
+            expires_at: pending.expires_at,
+        }),
+        _ => Err(RecordError::Malformed),
+    }
+}
+
 /// Reads a snapshot or flow record; its values are checked like any input (LOG-07).
 pub(crate) fn read(
     bytes: &[u8],
@@ -109,7 +128,6 @@ pub(crate) fn read(
             account: account.into(),
             grant: body.grant,
             memory: body.memory,
-            just_read: false,
             trace: Trace::default(),
         },
         phase: body.phase,

@@ -1,5 +1,6 @@
 //! What is kept between runs, under which name, and in which form?
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -40,7 +41,8 @@ pub enum StoreOp {
         /// When the record is worth nothing any more, if ever: the store may drop it then.
         expires_at: Option<Timestamp>,
     },
-    /// Remove the record of this key. A key without a record is a conflict.
+    /// Remove the record of this key: a pending sign-in, so that whoever removes it finishes it. A key without a record is a
+    /// conflict.
     Delete {
         /// Which record.
         key: StoreKey,
@@ -111,14 +113,7 @@ impl StoreKey {
     /// [`Machine::resume`](crate::Machine::resume) makes the machine that takes it, in whatever process it arrives. `None`
     /// if it carries no `state`. Proves nothing: that machine checks the whole callback.
     pub fn of_callback(callback: CallbackText<'_>) -> Option<Self> {
-        let query = match callback {
-            CallbackText::Query(query) => query.strip_prefix('?').unwrap_or(query),
-            CallbackText::Url(url) => {
-                let (_, query) = url.split_once('?')?;
-                query.split('#').next().unwrap_or(query)
-            }
-        };
-        callback::state(query).map(|state| Self::flow(&state))
+        state_of(callback).map(|state| Self::flow(&state))
     }
 
     fn named(slot: Slot, digest: &[u8]) -> Self {
@@ -143,6 +138,18 @@ impl StoreKey {
         let name = self.name.get(..length).unwrap_or_default();
         std::str::from_utf8(name).unwrap_or_default()
     }
+}
+
+/// The `state` that a callback carries.
+pub(crate) fn state_of<'a>(callback: CallbackText<'a>) -> Option<Cow<'a, str>> {
+    let query = match callback {
+        CallbackText::Query(query) => query.strip_prefix('?').unwrap_or(query),
+        CallbackText::Url(url) => {
+            let (_, query) = url.split_once('?')?;
+            query.split('#').next().unwrap_or(query)
+        }
+    };
+    callback::state(query)
 }
 
 impl fmt::Debug for StoreKey {

@@ -4,6 +4,7 @@ use crate::client::ClientOrigin;
 use crate::error::RecordError;
 use crate::grant;
 use crate::scope::ScopeSet;
+use crate::snapshot;
 use crate::time::Timestamp;
 
 /// A stored grant without its secrets.
@@ -34,6 +35,25 @@ pub struct IssuerSummary {
     pub expires_at: Option<Timestamp>,
     /// Whether this is the authorization server in use.
     pub current: bool,
+}
+
+/// A pending sign-in without its secrets: what a process that receives a callback needs to know to resume it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowSummary {
+    /// The MCP server's URL, as configured when the sign-in began.
+    pub server_url: Box<str>,
+    /// The account; empty for the only one.
+    pub account: Box<str>,
+    /// When the sign-in is given up.
+    pub expires_at: Timestamp,
+}
+
+/// Describes the record of a pending sign-in, as a store holds it.
+///
+/// # Errors
+/// [`RecordError`] if the bytes are no such record, or one of a newer version.
+pub fn describe_flow(record: &[u8]) -> Result<FlowSummary, RecordError> {
+    snapshot::describe(record)
 }
 
 /// Describes a grant record, as a store holds it.

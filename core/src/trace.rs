@@ -194,6 +194,7 @@ decisions! {
     ScopeChanged "scope_changed", "RFC 6749 §3.3", "other scopes were granted than asked for";
     NoRefreshToken "no_refresh_token", "MCP authorization, Refresh Tokens", "no refresh token was issued";
     RefreshTokenKept "refresh_token_kept", "RFC 6749 §6", "no new refresh token: keeping the old one";
+    RefreshAwaited "refresh_awaited", "RFC 9700 §4.14.2", "another process is refreshing: waiting for its tokens";
     Refreshing "refreshing", "RFC 6749 §6", "refreshing the tokens";
     RefreshRetried "refresh_retried", "RFC 8707 §2.2", "the refresh was refused: trying once more without resource", deviation: "retry_refresh_without_resource";
     RefreshPostponed(answer: Answer) "refresh_postponed", "RFC 6749 §6", "the refresh failed for now: the refresh token is kept";
@@ -206,6 +207,8 @@ decisions! {
     ResourceOmitted "resource_omitted", "RFC 8707 §2", "sending no resource parameter", deviation: "omit_resource";
     ParametersAdded "parameters_added", "RFC 6749 §8.2", "adding the configured parameters to the requests", deviation: "extra_parameters";
     ExtraIssuer "extra_iss", "RFC 9207 §2.4", "the response names another issuer, which the configuration accepts", deviation: "extra_iss";
+    TokensProvided "tokens_provided", "client-driven flows", "the host brings tokens";
+    StillRefused "still_refused", "bounded flows", "the same challenge has just led nowhere: not asking again for a while";
     Cancelled "cancelled", "MCP authorization", "the flow was cancelled";
     SignedOut "signed_out", "MCP authorization", "the credentials are forgotten";
     Failed(code: Code) "failed", "MCP authorization", "the flow has failed";

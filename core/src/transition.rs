@@ -35,6 +35,8 @@ pub enum PhaseKind {
     TakingFlow,
     /// Exchanging the code.
     Exchanging,
+    /// Waiting for the refresh of another process.
+    AwaitingRefresh,
     /// Refreshing the tokens.
     Refreshing,
     /// Writing the grant.
@@ -57,6 +59,8 @@ pub enum EventKind {
     ClientProvided,
     Declined,
     Stored,
+    TokensProvided,
+    StoreChanged,
     Refresh,
     Tick,
     Cancel,
@@ -80,6 +84,7 @@ impl PhaseKind {
         Self::AwaitingCallback,
         Self::TakingFlow,
         Self::Exchanging,
+        Self::AwaitingRefresh,
         Self::Refreshing,
         Self::SavingGrant,
         Self::SigningOut,
@@ -110,6 +115,7 @@ impl PhaseKind {
             Self::AwaitingCallback => "AwaitingCallback",
             Self::TakingFlow => "TakingFlow",
             Self::Exchanging => "Exchanging",
+            Self::AwaitingRefresh => "AwaitingRefresh",
             Self::Refreshing => "Refreshing",
             Self::SavingGrant => "SavingGrant",
             Self::SigningOut => "SigningOut",
@@ -129,6 +135,8 @@ impl EventKind {
         Self::ClientProvided,
         Self::Declined,
         Self::Stored,
+        Self::TokensProvided,
+        Self::StoreChanged,
         Self::Refresh,
         Self::Tick,
         Self::Cancel,
@@ -147,6 +155,8 @@ impl EventKind {
             Self::ClientProvided => "ClientProvided",
             Self::Declined => "Declined",
             Self::Stored => "Stored",
+            Self::TokensProvided => "TokensProvided",
+            Self::StoreChanged => "StoreChanged",
             Self::Refresh => "Refresh",
             Self::Tick => "Tick",
             Self::Cancel => "Cancel",
@@ -208,13 +218,29 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         ],
         (Failed, E::Refresh) => &[Loading, SavingGrant, Failed],
 
+        // What the host or another process brings.
+        (Idle | Failed, E::TokensProvided) => &[Loading, SavingGrant],
+        (Authorized | SignedOut, E::TokensProvided) => &[SavingGrant],
+        (Idle | Authorized | SignedOut | Failed, E::StoreChanged) => &[Idle, Authorized, Failed],
+
+        // Between its reading and its writing a refresh is claimed; who finds it claimed waits.
         (Loading, E::Stored) => &[
             Idle,
             Authorized,
             SavingGrant,
             ResourceDiscovery,
             BindingRedirect,
-            Refreshing,
+            AwaitingRefresh,
+            Failed,
+        ],
+        (AwaitingRefresh, E::Tick) => &[Loading],
+        (AwaitingRefresh, E::StoreChanged) => &[
+            Idle,
+            Authorized,
+            SavingGrant,
+            ResourceDiscovery,
+            BindingRedirect,
+            AwaitingRefresh,
             Failed,
         ],
 
@@ -232,19 +258,23 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         (AskingClient, E::Declined) => &[Failed],
 
         (SavingFlow, E::Stored) => &[AwaitingCallback, Failed],
-        (AwaitingCallback, E::Callback | E::Declined | E::Tick | E::Cancel | E::SignOut) => {
-            &[TakingFlow]
-        }
-        (TakingFlow, E::Stored) => &[Exchanging, SigningOut, Failed],
+        (
+            AwaitingCallback,
+            E::Callback | E::Declined | E::StoreChanged | E::Tick | E::Cancel | E::SignOut,
+        ) => &[TakingFlow],
+        (TakingFlow, E::Stored) => &[Exchanging, Authorized, SigningOut, Failed],
         (Exchanging, E::Reply) => &[Exchanging, SavingGrant, Failed],
         (Exchanging, E::Unreachable) => &[Exchanging, Failed],
 
-        (Refreshing, E::Reply) => &[Refreshing, SavingGrant, Authorized, Loading, Failed],
-        (Refreshing, E::Unreachable) => &[Authorized, Failed],
+        (Refreshing, E::Reply) => &[Refreshing, SavingGrant, Loading],
+        (Refreshing, E::Unreachable) => &[SavingGrant],
 
         (SavingGrant, E::Stored) => &[
             SavingGrant,
+            Idle,
             Authorized,
+            Refreshing,
+            AwaitingRefresh,
             SavingFlow,
             ResourceDiscovery,
             BindingRedirect,
@@ -255,7 +285,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
 
         (
             Loading | ResourceDiscovery | ServerDiscovery | BindingRedirect | Registering
-            | AskingClient | SavingFlow | TakingFlow | Exchanging,
+            | AskingClient | SavingFlow | TakingFlow | Exchanging | AwaitingRefresh,
             E::Cancel,
         ) => &[Failed],
         (SigningOut, E::SignOut) => &[],

@@ -63,6 +63,19 @@ pub(crate) fn events(data: &[u8], trial: &mut Trial) {
                     given.push((action.id, answer));
                 }
             }
+            b'g' => {
+                let name = trial.seat.machine.grant_key().as_str();
+                let stored = trial.world.records.get(name);
+                let stored = stored.map(|(_, record)| record.clone());
+                let record = match script.choice(&[0, 1, 2]) {
+                    0 => stored,
+                    1 => None,
+                    _ => Some(script.line().to_vec()),
+                };
+                let record = record.as_deref();
+                let _ = trial.give(Event::StoreChanged { record });
+            }
+            b'T' => tokens_provided(trial, &mut script),
             // An answer that was given before, or to an action that is not outstanding.
             b'p' => {
                 let back = usize::from(script.byte().unwrap_or(b'0').wrapping_sub(b'0'));
@@ -179,6 +192,27 @@ fn challenge(trial: &mut Trial, script: &mut Script<'_>) {
     }));
 }
 
+/// Tokens that the host got elsewhere.
+fn tokens_provided(trial: &mut Trial, script: &mut Script<'_>) {
+    let issuer = script.choice(&[super::profile::ISSUER, "https://second.example/tenant", ""]);
+    let refresh_token = script.choice(&[None, Some("brought-refresh-token"), Some("")]);
+    let tokens = ProvidedTokens {
+        issuer: issuer.into(),
+        token_endpoint: format!("{issuer}/token").into(),
+        client: ProvidedClient {
+            client_id: "brought".into(),
+            client_secret: None,
+            auth_method: None,
+        },
+        access_token: Secret::new("brought-access-token"),
+        refresh_token: refresh_token.map(Secret::new),
+        expires_at: script.choice(&[None, Some(trial.now.after(3_600_000))]),
+        scope: "notes:read".into(),
+        resource: None,
+    };
+    let _ = trial.give(Event::TokensProvided(Box::new(tokens)));
+}
+
 /// An answer that an honest server or host would not give, if mostly of the right kind.
 fn odd_answer(trial: &mut Trial, action: &Action, script: &mut Script<'_>) -> Answer {
     match &action.task {
@@ -196,6 +230,8 @@ fn odd_answer(trial: &mut Trial, action: &Action, script: &mut Script<'_>) -> An
             }
         },
         Task::OpenUrl(open) => odd_callback(trial, open, script),
+        // A wait has no answer.
+        Task::Wait { .. } => script.choice(&[Answer::Done, Answer::Failed]),
         Task::BindRedirect { .. } | Task::AskForClient { .. } => script.choice(&[
             Answer::Declined(Refusal::NeedsUser),
             Answer::Declined(Refusal::Denied),

@@ -58,6 +58,10 @@ pub(crate) fn action(trial: &mut Trial, action: &Action) -> String {
         Task::Http(request) => http(trial, request),
         Task::OpenUrl(open) => open_url(trial, open),
         Task::Store(op) => store(trial, op),
+        Task::Wait { until } => {
+            assert!(*until > trial.now, "a wait that is over");
+            format!("{until:?}")
+        }
         Task::BindRedirect { preferred } => {
             redirect(trial, &preferred.replacen(":0/", ":1/", 1));
             preferred.to_string()

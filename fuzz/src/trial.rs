@@ -301,6 +301,15 @@ impl Trial {
         let snapshot = machine.snapshot();
         let resumed = Machine::resume(self.config.clone(), "", snapshot.expose())
             .unwrap_or_else(|error| panic!("a snapshot of {machine:?} is refused: {error}"));
+        if machine.phase() == PhaseKind::Refreshing {
+            let reads = matches!(
+                resumed.next(),
+                Next::Do(Action { task: Task::Store(StoreOp::Load { key }), .. })
+                    if key == machine.grant_key()
+            );
+            assert!(reads, "a refresh is resumed as {resumed:?}");
+            return;
+        }
         if machine.phase() == PhaseKind::Exchanging {
             let unknown = matches!(
                 resumed.next(),
@@ -321,7 +330,10 @@ impl Trial {
         let asked = outstanding(&self.seat.machine).map(|action| action.id);
         let outcome = self.answer(id, answer);
         // A callback names the sign-in by its state.
-        let names_it = matches!(answer, Answer::Callback(_) | Answer::CallbackUrl(_));
+        let names_it = matches!(
+            answer,
+            Answer::Callback(_) | Answer::CallbackUrl(_) | Answer::Tick
+        );
         assert!(
             outcome != Ok(Outcome::Advanced) || names_it || asked == Some(id),
             "an answer to {id:?} is taken for one to {asked:?}"
@@ -363,6 +375,12 @@ impl Trial {
                 id,
                 result: StoreResult::Loaded(record.as_deref()),
             }),
+            Answer::Tick => {
+                if let Some(at) = self.seat.machine.deadline() {
+                    self.now = self.now.max(at);
+                }
+                self.give(Event::Tick)
+            }
             Answer::Done => self.give(Event::Stored {
                 id,
                 result: StoreResult::Done,

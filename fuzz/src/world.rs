@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     Done,
     Conflict,
     Failed,
+    /// The time that was to be waited for has come.
+    Tick,
 }
 
 impl Answer {
@@ -164,6 +166,7 @@ impl World {
                 })
             }
             Task::Store(op) => self.store(op),
+            Task::Wait { .. } => Answer::Tick,
         }
     }
 

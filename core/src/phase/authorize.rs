@@ -15,7 +15,7 @@ use crate::error::{Code, Failure, Stage};
 use crate::event::{CallbackText, StoreResult};
 use crate::machine::Ignored;
 use crate::phase::registration::Ready;
-use crate::phase::{Exchanging, Phase, Reason, SignIn, SigningOut, Step};
+use crate::phase::{Exchanging, Phase, Reason, SignIn, SigningOut, Step, store};
 use crate::secret::{self, Secret};
 use crate::shared::{Shared, store_failed};
 use crate::snapshot;
@@ -251,6 +251,28 @@ impl Pending {
         }
     }
 
+    /// Another process has written the grant: tokens that serve this sign-in end it.
+    pub(super) fn changed(self: Box<Self>, record: Option<&[u8]>, shared: &mut Shared) -> Step {
+        let ours = shared.grant.take();
+        let seen = shared.memory.seen;
+        let adopted = store::adopt(record, shared);
+        let now = shared.now();
+        let wanted = &self.sign_in.scopes;
+        let step_up = self.sign_in.occasion.reason == Reason::StepUp;
+        let serves = adopted.is_ok()
+            && shared.tokens().is_some_and(|tokens| {
+                tokens.generation > seen
+                    && tokens.is_good(now, 0)
+                    && (!step_up || tokens.requested.contains_all(wanted))
+            });
+        if serves {
+            return Step::Go(self.take(Taken::Adopt));
+        }
+        shared.grant = ours;
+        shared.memory.seen = seen;
+        Step::Stay(Phase::AwaitingCallback(self), Ignored::NothingToDo)
+    }
+
     /// Time has passed.
     pub(super) fn tick(self: Box<Self>, shared: &mut Shared) -> Step {
         if shared.now() < self.expires_at {
@@ -301,6 +323,8 @@ pub(crate) enum Taken {
         code: Secret,
     },
     Fail(Failure),
+    /// Another process has signed in.
+    Adopt,
     SignOut {
         forget_client: bool,
     },
@@ -324,6 +348,7 @@ impl TakingFlow {
             Taken::Exchange { .. } => shared.fail(store_failed()),
             // The sign-in is over in any case; a record that stays behind expires.
             Taken::Fail(failure) => shared.fail(failure),
+            Taken::Adopt => store::at_rest(shared),
             Taken::SignOut { forget_client } => SigningOut::begin(forget_client, shared),
         }
     }

@@ -29,7 +29,7 @@ use crate::wire::resource_metadata::Resource;
 use crate::wire::server_metadata::ServerMetadata;
 
 pub(crate) use authorize::{Pending, Taken, TakingFlow};
-pub(crate) use refresh::Refreshing;
+pub(crate) use refresh::{AwaitingRefresh, Refreshing};
 pub(crate) use registration::{AskingClient, BindingRedirect, Registering};
 pub(crate) use resource::ResourceDiscovery;
 pub(crate) use server::ServerDiscovery;
@@ -57,6 +57,7 @@ pub(crate) enum Phase {
     AwaitingCallback(Box<Pending>),
     TakingFlow(Box<TakingFlow>),
     Exchanging(Box<Exchanging>),
+    AwaitingRefresh(Box<AwaitingRefresh>),
     Refreshing(Box<Refreshing>),
     SavingGrant(Box<SavingGrant>),
     SigningOut(SigningOut),
@@ -84,6 +85,9 @@ pub(crate) struct Attempt {
     pub(crate) step_up: Option<u64>,
     /// Whether a client that the server had forgotten was already registered anew.
     pub(crate) reregistered: bool,
+    /// How often it was looked whether another process has refreshed.
+    #[serde(default)]
+    pub(crate) looks: u8,
 }
 
 /// What made a flow begin.
@@ -149,6 +153,7 @@ impl Phase {
             Self::AwaitingCallback(_) => PhaseKind::AwaitingCallback,
             Self::TakingFlow(_) => PhaseKind::TakingFlow,
             Self::Exchanging(_) => PhaseKind::Exchanging,
+            Self::AwaitingRefresh(_) => PhaseKind::AwaitingRefresh,
             Self::Refreshing(_) => PhaseKind::Refreshing,
             Self::SavingGrant(_) => PhaseKind::SavingGrant,
             Self::SigningOut(_) => PhaseKind::SigningOut,
@@ -170,6 +175,7 @@ impl Phase {
             Self::AwaitingCallback(pending) => pending.open(shared),
             Self::TakingFlow(phase) => phase.task(),
             Self::Exchanging(phase) => phase.task(shared),
+            Self::AwaitingRefresh(phase) => phase.task(),
             Self::Refreshing(phase) => phase.task(shared),
             Self::SavingGrant(phase) => phase.task(shared),
             Self::SigningOut(phase) => phase.task(shared),
@@ -200,7 +206,22 @@ impl Phase {
             ) => start::from_rest(phase, trigger, shared),
             (phase @ Self::Authorized, Input::Tick) => start::tick(phase, shared),
 
-            (Self::Loading(phase), Input::Stored(result)) => Step::Go(phase.stored(result, shared)),
+            (
+                phase @ (Self::Idle | Self::Authorized | Self::SignedOut | Self::Failed(_)),
+                Input::StoreChanged(record),
+            ) => start::changed(phase, record, shared),
+            (
+                Self::Idle | Self::Authorized | Self::SignedOut | Self::Failed(_),
+                Input::Provided(change),
+            ) => Step::Go(start::provided(change, shared)),
+
+            (Self::Loading(phase), Input::Stored(result)) => {
+                Step::Go(phase.stored(result, shared, rng))
+            }
+            (Self::AwaitingRefresh(phase), Input::Tick) => phase.tick(shared),
+            (Self::AwaitingRefresh(phase), Input::StoreChanged(record)) => {
+                phase.changed(record, shared, rng)
+            }
             (Self::ResourceDiscovery(phase), Input::Answer(answer)) => {
                 Step::Go(phase.answered(answer, shared))
             }
@@ -232,6 +253,9 @@ impl Phase {
             (Self::AwaitingCallback(pending), Input::Declined(reason)) => {
                 pending.sign_in.remember(reason, shared);
                 Step::Go(pending.give_up(declined(reason)))
+            }
+            (Self::AwaitingCallback(pending), Input::StoreChanged(record)) => {
+                pending.changed(record, shared)
             }
             (Self::AwaitingCallback(pending), Input::Tick) => pending.tick(shared),
             (Self::TakingFlow(phase), Input::Stored(result)) => {
@@ -280,6 +304,7 @@ impl Phase {
             Self::Exchanging(phase) => {
                 (Stage::TokenExchange, phase.pending.sign_in.occasion.step_up)
             }
+            Self::AwaitingRefresh(_) => (Stage::Refresh, None),
             _ => (Stage::Store, None),
         };
         shared.note(Decision::Cancelled);

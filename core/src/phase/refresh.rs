@@ -4,17 +4,157 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Purpose, Task};
 use crate::client::{AuthKind, AuthMethods, Client, ClientOrigin};
+use crate::entropy::Entropy;
 use crate::error::{Advice, Code, Failure, Stage};
-use crate::event::HttpResponse;
-use crate::grant::{Change, Entry, Tokens};
+use crate::event::{Cause, HttpResponse};
+use crate::grant::{Change, Claim, Entry, Tokens};
 use crate::input::HttpAnswer;
+use crate::limits::{CLAIM_MS, MAX_LOOKS, REQUEST_TIMEOUT_MS};
+use crate::machine::Ignored;
 use crate::phase::http::{self, Trouble};
-use crate::phase::store::{AfterSaving, Loading, SavingGrant};
+use crate::phase::store::{self, AfterSaving, Loading, NotAdopted, Refused, SavingGrant};
 use crate::phase::token::{self, Asked};
-use crate::phase::{Attempt, Phase, Reason, start};
+use crate::phase::{Attempt, Phase, Reason, Step, start};
 use crate::shared::Shared;
+use crate::time::Timestamp;
 use crate::trace::{Answer, Decision};
 use crate::wire::token_response::{OAuthError, TokenAnswer};
+
+/// The pause before the first look whether another process has refreshed, in milliseconds. Each one is twice as long as the
+/// one before it: nobody waits much longer than the refresh takes.
+const FIRST_PAUSE_MS: u64 = 250;
+
+/// How soon tokens that are still good are looked at again while another process refreshes them, in milliseconds.
+const NO_HURRY_MS: u64 = 5_000;
+
+/// Begins a refresh, unless the server or the network has asked for patience, and not before the store was read: another
+/// process may have tokens.
+pub(super) fn begin(attempt: Attempt, shared: &mut Shared) -> Phase {
+    if shared.can_refresh()
+        && let Some(failure) = shared.postponed()
+    {
+        return shared.fail(failure);
+    }
+    Phase::Loading(Box::new(Loading::before_refresh(attempt)))
+}
+
+/// The grant was read: adopts what another process has stored since tokens of the generation `held` were in use, waits for one
+/// that is about to, or claims the refresh. Where nothing can be refreshed, a sign-in begins instead.
+pub(super) fn decide(
+    held: Option<u64>,
+    attempt: Attempt,
+    shared: &mut Shared,
+    rng: &mut dyn Entropy,
+) -> Phase {
+    let newer = store::adopts_newer(held, shared);
+    let now = shared.now();
+    let usable = shared.tokens().is_some_and(|tokens| tokens.is_good(now, 0));
+    if newer && usable {
+        return Phase::Authorized;
+    }
+    if shared.tokens().is_none() && attempt.reason == Reason::Renewal {
+        // Another process has signed out, and nobody has asked for a token since.
+        return Phase::Idle;
+    }
+    if shared.can_refresh()
+        && let Some(failure) = shared.postponed()
+    {
+        return shared.fail(failure);
+    }
+    if !shared.can_refresh() {
+        let attempt = Attempt {
+            reason: Reason::RefreshRejected,
+            ..attempt
+        };
+        return start::sign_in(attempt, shared);
+    }
+    if let Some(claim) = claim_of_another(shared) {
+        shared.note(Decision::RefreshAwaited);
+        if usable && attempt.reason != Reason::TokenRefused {
+            shared.memory.retry_at = Some(claim.until.min(now.after(NO_HURRY_MS)));
+            shared.memory.retry_code = Some(Code::RefreshUnavailable);
+            return Phase::Authorized;
+        }
+        return AwaitingRefresh::begin(attempt, claim.until, shared);
+    }
+    claim(attempt, shared, rng)
+}
+
+/// The claim of another process, if one holds.
+fn claim_of_another(shared: &Shared) -> Option<Claim> {
+    let claim = shared.tokens()?.claim?;
+    (claim.is_live(shared.now()) && shared.memory.claimed != Some(claim.by)).then_some(claim)
+}
+
+/// Claims the refresh in the store: of all who share it, one alone may send the refresh token.
+fn claim(attempt: Attempt, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
+    let mut mark = [0_u8; 4];
+    if rng.fill(&mut mark).is_err() {
+        return shared.fail(Failure::new(Code::EntropyFault, Stage::Refresh));
+    }
+    let claim = Claim {
+        by: u32::from_be_bytes(mark),
+        until: shared.now().after(CLAIM_MS),
+    };
+    let Some((entry, tokens)) = shared.current_tokens() else {
+        return shared.fail(crate::shared::store_failed());
+    };
+    let change = Change::Claim(entry.issuer.clone(), tokens.generation, claim);
+    shared.memory.claimed = Some(claim.by);
+    SavingGrant::begin(change, AfterSaving::Refresh(Box::new(attempt)), shared)
+}
+
+/// Waiting for another process's refresh.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AwaitingRefresh {
+    attempt: Attempt,
+    until: Timestamp,
+}
+
+impl AwaitingRefresh {
+    /// Waits a while, though not beyond `end`, and not for ever.
+    fn begin(mut attempt: Attempt, end: Timestamp, shared: &mut Shared) -> Phase {
+        if attempt.looks >= MAX_LOOKS {
+            return shared.fail(Failure::new(Code::RefreshUnavailable, Stage::Refresh));
+        }
+        let pause = FIRST_PAUSE_MS << attempt.looks;
+        attempt.looks = attempt.looks.saturating_add(1);
+        let until = end.min(shared.now().after(pause));
+        Phase::AwaitingRefresh(Box::new(Self { attempt, until }))
+    }
+
+    pub(super) const fn task(&self) -> Task {
+        Task::Wait { until: self.until }
+    }
+
+    pub(crate) const fn deadline(&self) -> Timestamp {
+        self.until
+    }
+
+    pub(super) fn tick(self: Box<Self>, shared: &Shared) -> Step {
+        if shared.now() < self.until {
+            return Step::Stay(Phase::AwaitingRefresh(self), Ignored::NotDue);
+        }
+        Step::Go(Phase::Loading(Box::new(Loading::before_refresh(
+            self.attempt,
+        ))))
+    }
+
+    /// The store has changed: perhaps there is no need to wait any longer.
+    pub(super) fn changed(
+        self: Box<Self>,
+        record: Option<&[u8]>,
+        shared: &mut Shared,
+        rng: &mut dyn Entropy,
+    ) -> Step {
+        let held = shared.tokens().map(|tokens| tokens.generation);
+        match store::adopt(record, shared) {
+            Ok(()) => Step::Go(decide(held, self.attempt, shared, rng)),
+            Err(NotAdopted::Ignored(why)) => Step::Stay(Phase::AwaitingRefresh(self), why),
+            Err(NotAdopted::Failed(failure)) => Step::Go(shared.fail(failure)),
+        }
+    }
+}
 
 /// Refreshing the tokens in use.
 #[derive(Serialize, Deserialize)]
@@ -28,30 +168,32 @@ pub(crate) struct Refreshing {
 }
 
 impl Refreshing {
-    /// Begins, unless the server or the network has asked for patience, and not before the store was read: another process
-    /// may have tokens. Where nothing can be refreshed, a sign-in begins instead.
+    /// Begins, once the refresh is claimed.
     pub(super) fn begin(attempt: Attempt, shared: &mut Shared) -> Phase {
-        if shared.can_refresh()
-            && let Some(failure) = shared.postponed()
-        {
-            return shared.fail(failure);
-        }
-        if !shared.just_read {
-            return Phase::Loading(Box::new(Loading::before_refresh(attempt)));
-        }
-        if !shared.can_refresh() {
-            let attempt = Attempt {
-                reason: Reason::RefreshRejected,
-                ..attempt
-            };
-            return start::sign_in(attempt, shared);
-        }
         shared.note(Decision::Refreshing);
-        Phase::Refreshing(Box::new(Self {
+        Box::new(Self {
             attempt,
             without_resource: false,
             auth: None,
-        }))
+        })
+        .send(shared)
+    }
+
+    /// Sends, unless the claim may run out before there is an answer: then it is given back.
+    fn send(self: Box<Self>, shared: &mut Shared) -> Phase {
+        let end = shared.now().after(REQUEST_TIMEOUT_MS);
+        let claim = shared.tokens().and_then(|tokens| tokens.claim);
+        if claim.is_some_and(|claim| end <= claim.until) {
+            return Phase::Refreshing(self);
+        }
+        let failure = Failure::new(Code::RefreshUnavailable, Stage::Refresh);
+        self.postpone(failure, Answer::None(Cause::Timeout), None, false, shared)
+    }
+
+    /// The phase as a snapshot keeps it: whoever resumes it reads the grant first, since another process may have refreshed
+    /// by then (REF-06).
+    pub(crate) fn interrupted(&self) -> Phase {
+        Phase::Loading(Box::new(Loading::before_refresh(self.attempt.clone())))
     }
 
     /// What is refreshed, and as whom.
@@ -75,7 +217,7 @@ impl Refreshing {
     pub(super) fn task(&self, shared: &Shared) -> Task {
         let Some((_, tokens, client)) = self.subject(shared) else {
             // No machine gets here: a refresh begins, and resumes, only where there is something to refresh.
-            return super::store::load(shared);
+            return store::load(shared);
         };
         let refresh_token = tokens
             .refresh_token
@@ -103,23 +245,20 @@ impl Refreshing {
         let response = match answer {
             Ok(response) => response,
             Err(cause) => {
-                if cause.may_have_acted() {
-                    unknown_outcome(shared);
-                }
                 let failure = Failure::new(Code::RefreshUnavailable, Stage::Refresh);
                 return self.postpone(
                     failure.about(cause.as_str()),
                     Answer::None(cause),
                     None,
+                    cause.may_have_acted(),
                     shared,
                 );
             }
         };
         let trouble = Trouble::of(response.status);
         if let Some(Trouble::Redirect) = trouble {
-            unknown_outcome(shared);
             let failure = Failure::new(Code::UnexpectedRedirect, Stage::Refresh);
-            return shared.fail(failure.with_status(response.status));
+            return fail(failure.with_status(response.status), true, shared);
         }
         match TokenAnswer::parse(response.status, response.body) {
             TokenAnswer::Tokens(issued) => {
@@ -148,9 +287,12 @@ impl Refreshing {
             }
             TokenAnswer::Refused(error) => self.refused(error, &response, shared),
             TokenAnswer::Unusable(why) => {
-                unknown_outcome(shared);
                 let failure = Failure::new(Code::BadTokenResponse, Stage::Refresh);
-                shared.fail(failure.about(why).with_status(response.status))
+                fail(
+                    failure.about(why).with_status(response.status),
+                    true,
+                    shared,
+                )
             }
             TokenAnswer::NotOAuth => match trouble {
                 Some(Trouble::Throttled) => {
@@ -187,7 +329,7 @@ impl Refreshing {
             {
                 shared.note(Decision::AuthenticationRetried);
                 self.auth = Some(auth.kind());
-                return Phase::Refreshing(self);
+                return self.send(shared);
             }
             if client.origin == ClientOrigin::Dynamic {
                 shared.note(Decision::ClientForgotten);
@@ -201,7 +343,7 @@ impl Refreshing {
             let failure = Failure::new(Code::ClientRejected, Stage::Refresh)
                 .with_status(response.status)
                 .with_server_words(Some(error.code), error.text);
-            return shared.fail(failure);
+            return fail(failure, false, shared);
         }
         let code = error.code.as_str();
         if !self.without_resource
@@ -210,7 +352,7 @@ impl Refreshing {
         {
             shared.note(Decision::RefreshRetried);
             self.without_resource = true;
-            return Phase::Refreshing(self);
+            return self.send(shared);
         }
         let worthless = code == "invalid_grant";
         self.refused_for_good(worthless, shared)
@@ -222,13 +364,14 @@ impl Refreshing {
         let Some((entry, tokens, _)) = self.subject(shared) else {
             return shared.fail(crate::shared::store_failed());
         };
-        let (issuer, generation) = (entry.issuer.clone(), tokens.generation);
-        Phase::Loading(Box::new(Loading::after_refusal(
-            issuer,
-            generation,
+        let refused = Refused {
+            issuer: entry.issuer.clone(),
+            generation: tokens.generation,
             drop,
-            self.rejected(),
-        )))
+            claim: tokens.claim.map(|claim| claim.by),
+            attempt: Box::new(self.rejected()),
+        };
+        Phase::Loading(Box::new(Loading::after_refusal(refused)))
     }
 
     fn rejected(&self) -> Attempt {
@@ -246,16 +389,19 @@ impl Refreshing {
             Failure::new(code, Stage::Refresh).with_status(response.status),
             answer,
             wait,
+            false,
             shared,
         )
     }
 
-    /// A passing fault: nothing is lost, and the tokens are used while they last.
+    /// A passing fault: nothing is lost, and the tokens are used while they last. The claim is given back; `acted` tells
+    /// whether the refresh token may have been redeemed all the same.
     fn postpone(
         &self,
         failure: Failure,
         answer: Answer,
         wait: Option<u64>,
+        acted: bool,
         shared: &mut Shared,
     ) -> Phase {
         shared.note(Decision::RefreshPostponed(answer));
@@ -267,15 +413,30 @@ impl Refreshing {
         shared.memory.recovery.refreshed = false;
         let refused = self.attempt.reason == Reason::TokenRefused;
         if !refused && shared.tokens().is_some_and(|tokens| tokens.is_good(now, 0)) {
-            return Phase::Authorized;
+            return release(acted, AfterSaving::Rest, shared);
         }
-        shared.fail(failure.advising(Advice::RetryAfter(retry_at.millis_since(now))))
+        let failure = failure.advising(Advice::RetryAfter(retry_at.millis_since(now)));
+        fail(failure, acted, shared)
     }
 }
 
-/// The refresh token may have been redeemed, and nobody has what came of it. Counted, since a rotated refresh token that
-/// is sent again looks like theft (REF-11).
-fn unknown_outcome(shared: &mut Shared) {
-    let unknown = &mut shared.memory.unknown_refreshes;
-    *unknown = unknown.saturating_add(1);
+/// Ends the flow with a failure.
+fn fail(failure: Failure, acted: bool, shared: &mut Shared) -> Phase {
+    release(acted, AfterSaving::Fail(failure), shared)
+}
+
+/// Gives the claim back. The refresh token may have been redeemed without anybody having what came of it: that is counted,
+/// since a rotated refresh token that is sent again looks like theft (REF-11).
+fn release(acted: bool, then: AfterSaving, shared: &mut Shared) -> Phase {
+    let claim = shared.current_tokens().and_then(|(entry, tokens)| {
+        let claim = tokens.claim?;
+        Some((entry.issuer.clone(), claim.by))
+    });
+    match (claim, then) {
+        (Some((issuer, by)), then) => {
+            SavingGrant::begin(Change::Release(issuer, by, acted), then, shared)
+        }
+        (None, AfterSaving::Fail(failure)) => shared.fail(failure),
+        (None, _) => Phase::Authorized,
+    }
 }

@@ -9,7 +9,7 @@ use crate::limits::MAX_MOVES;
 use crate::phase::http;
 use crate::phase::probe::{Probe, Search};
 use crate::phase::server::{Found, no_metadata};
-use crate::phase::{Attempt, Phase, Reason, Refreshing, ServerDiscovery, SignIn};
+use crate::phase::{Attempt, Phase, Reason, ServerDiscovery, SignIn, refresh};
 use crate::scope::ScopeSet;
 use crate::shared::{Recovery, Shared};
 use crate::trace::{Answer, Decision, Place};
@@ -277,7 +277,7 @@ fn instead_of_sign_in(
     let recovery = shared.memory.recovery;
     if shared.can_refresh() && !recovery.refreshed {
         shared.memory.recovery.refreshed = true;
-        return Some(Refreshing::begin);
+        return Some(refresh::begin);
     }
     if attempt.reason == Reason::TokenRefused && recovery.authorized {
         return Some(|_, shared| shared.fail(Failure::new(Code::TokenRejected, Stage::Use)));

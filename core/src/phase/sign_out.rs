@@ -12,6 +12,10 @@ use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
 use crate::trace::Decision;
 
+/// How long an empty record tells other processes that everything was forgotten, in milliseconds: longer than any of them
+/// goes without looking at the store while it uses tokens.
+const FORGOTTEN_MS: u64 = 24 * 3600 * 1000;
+
 /// Forgetting the tokens, and the clients if wished.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SigningOut {
@@ -45,32 +49,28 @@ impl SigningOut {
         let Some(grant) = &shared.grant else {
             return load(shared);
         };
-        let key = shared.grant_key.clone();
-        Task::Store(if self.forget_client {
-            StoreOp::Delete {
-                key,
-                expected: grant.generation,
-            }
-        } else {
-            let next = grant.clone().with(Change::DropAllTokens);
-            StoreOp::Save {
-                key,
-                expected: (grant.generation > 0).then_some(grant.generation),
-                generation: next.generation,
-                record: next.to_record(&shared.config, &shared.account),
-                expires_at: None,
-            }
+        let next = grant.clone().with(self.change());
+        Task::Store(StoreOp::Save {
+            key: shared.grant_key.clone(),
+            expected: (grant.generation > 0).then_some(grant.generation),
+            generation: next.generation,
+            record: next.to_record(&shared.config, &shared.account),
+            expires_at: self.forget_client.then(|| shared.now().after(FORGOTTEN_MS)),
         })
+    }
+
+    const fn change(&self) -> Change {
+        if self.forget_client {
+            Change::DropAll
+        } else {
+            Change::DropAllTokens
+        }
     }
 
     pub(super) fn stored(mut self, result: StoreResult<'_>, shared: &mut Shared) -> Phase {
         match (result, shared.grant.take()) {
             (StoreResult::Done, Some(grant)) => {
-                let next = if self.forget_client {
-                    Grant::empty()
-                } else {
-                    grant.with(Change::DropAllTokens)
-                };
+                let next = grant.with(self.change());
                 if self.then_forget_client && !self.forget_client {
                     shared.hold(next);
                     return Self::begin(true, shared);

@@ -1,11 +1,14 @@
 //! What to do when somebody needs a token?
 
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Failure, Stage};
+use crate::grant::Change;
 use crate::machine::Ignored;
-use crate::phase::store::{Loading, SavingGrant};
-use crate::phase::{Attempt, Phase, Reason, Refreshing, ResourceDiscovery, Step};
+use crate::phase::store::{self, AfterSaving, Loading, NotAdopted, SavingGrant};
+use crate::phase::{Attempt, Phase, Reason, ResourceDiscovery, Step, refresh};
 use crate::scope::ScopeSet;
 use crate::shared::Shared;
 use crate::trace::Decision;
@@ -20,7 +23,7 @@ pub(crate) struct Trigger {
 }
 
 /// What for.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Hash, Serialize, Deserialize)]
 pub(crate) enum Need {
     /// The host says so.
     Connect,
@@ -35,7 +38,7 @@ pub(crate) enum Need {
 }
 
 /// What a challenge says beside its status.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Hash, Serialize, Deserialize)]
 pub(crate) struct Hint {
     pub(crate) metadata_url: Option<Box<str>>,
     pub(crate) scope: Option<Box<str>>,
@@ -45,8 +48,18 @@ pub(crate) struct Hint {
 
 impl Need {
     /// Whether it says more than that a token is wanted.
-    pub(super) const fn is_challenge(&self) -> bool {
+    pub(crate) const fn is_challenge(&self) -> bool {
         !matches!(self, Self::Connect | Self::Refresh)
+    }
+
+    /// A number by which the same challenge is known again; 0 for what is none.
+    pub(crate) fn mark(&self) -> u64 {
+        if !self.is_challenge() {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish().max(1)
     }
 }
 
@@ -55,8 +68,14 @@ pub(crate) fn from_rest(phase: Phase, trigger: Trigger, shared: &mut Shared) -> 
     if let Some(saving) = shared.memory.unsaved.take() {
         return Step::Go(Phase::SavingGrant(saving));
     }
+    if let Some(failure) = shared.still_refused(&trigger.need) {
+        shared.note(Decision::StillRefused);
+        return Step::Go(Phase::Failed(failure));
+    }
+    let before = std::mem::replace(&mut shared.memory.challenge, trigger.need.mark());
     if shared.grant.is_none() {
         if let Need::Refresh = trigger.need {
+            shared.memory.challenge = before;
             return Step::Stay(phase, Ignored::NothingToDo);
         }
         return Step::Go(Phase::Loading(Box::new(Loading::for_trigger(Box::new(
@@ -64,16 +83,44 @@ pub(crate) fn from_rest(phase: Phase, trigger: Trigger, shared: &mut Shared) -> 
         )))));
     }
     match decide(trigger, shared) {
-        Ok(next) => Step::Go(next),
-        Err(why) => Step::Stay(phase, why),
+        Ok(Lead::To(next)) => Step::Go(next),
+        Ok(Lead::Refresh(attempt)) => Step::Go(refresh::begin(attempt, shared)),
+        Err(why) => {
+            shared.memory.challenge = before;
+            Step::Stay(phase, why)
+        }
     }
+}
+
+/// Another process has written the grant: adopts it.
+pub(crate) fn changed(phase: Phase, record: Option<&[u8]>, shared: &mut Shared) -> Step {
+    match store::adopt(record, shared) {
+        Ok(()) => Step::Go(store::at_rest(shared)),
+        Err(NotAdopted::Ignored(why)) => Step::Stay(phase, why),
+        Err(NotAdopted::Failed(failure)) => Step::Go(shared.fail(failure)),
+    }
+}
+
+/// The host brings tokens: they are written like others, and yield to none.
+pub(crate) fn provided(change: Change, shared: &mut Shared) -> Phase {
+    shared.note(Decision::TokensProvided);
+    let mut change = change;
+    if let Change::PutTokens(_, tokens) = &mut change {
+        tokens.issued_at = shared.now();
+    }
+    // Tokens that could not be written are of no use any more.
+    shared.memory.unsaved = None;
+    if shared.grant.is_none() {
+        return Phase::Loading(Box::new(Loading::to_keep(change)));
+    }
+    SavingGrant::begin(change, AfterSaving::SignedIn, shared)
 }
 
 /// A deadline has come: refreshes ahead of expiry.
 pub(crate) fn tick(phase: Phase, shared: &mut Shared) -> Step {
     let due = refresh_deadline(shared).is_some_and(|at| at <= shared.now());
     if due {
-        Step::Go(Refreshing::begin(Attempt::renewal(), shared))
+        Step::Go(refresh::begin(Attempt::renewal(), shared))
     } else {
         Step::Stay(phase, Ignored::NotDue)
     }
@@ -90,8 +137,15 @@ pub(crate) fn refresh_deadline(shared: &Shared) -> Option<crate::time::Timestamp
     Some(shared.memory.retry_at.map_or(at, |retry| retry.max(at)))
 }
 
+/// What a trigger leads to.
+pub(super) enum Lead {
+    To(Phase),
+    /// A refresh, which begins with reading the grant, unless that has just been done.
+    Refresh(Attempt),
+}
+
 /// What a trigger leads to, now that the grant is known.
-pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ignored> {
+pub(super) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Lead, Ignored> {
     let now = shared.now();
     let skew = shared.config.settings.refresh_skew_ms;
     let held = shared.tokens().map(|tokens| {
@@ -103,14 +157,14 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
     });
     match trigger.need {
         Need::Connect => match held {
-            Some((_, _, true)) => Ok(Phase::Authorized),
+            Some((_, _, true)) => Ok(Lead::To(Phase::Authorized)),
             Some((_, true, _)) if !shared.can_refresh() || shared.postponed().is_some() => {
-                Ok(Phase::Authorized)
+                Ok(Lead::To(Phase::Authorized))
             }
-            _ if shared.holds_refresh_token() => Ok(Refreshing::begin(Attempt::default(), shared)),
+            _ if shared.holds_refresh_token() => Ok(Lead::Refresh(Attempt::default())),
             _ => {
                 shared.note(Decision::StartedWithoutChallenge);
-                Ok(sign_in(Attempt::default(), shared))
+                Ok(Lead::To(sign_in(Attempt::default(), shared)))
             }
         },
         Need::Refresh => match held {
@@ -118,10 +172,11 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
             // Several requests may have found the same token due; one refresh serves them all (REF-05).
             Some((_, _, true)) => Err(Ignored::NotDue),
             Some((_, true, _)) if shared.postponed().is_some() => Err(Ignored::NotDue),
-            _ => Ok(Refreshing::begin(Attempt::renewal(), shared)),
+            _ => Ok(Lead::Refresh(Attempt::renewal())),
         },
         Need::TooLarge => {
-            Ok(shared.fail(Failure::new(Code::BadChallenge, Stage::ResourceDiscovery)))
+            let failure = Failure::new(Code::BadChallenge, Stage::ResourceDiscovery);
+            Ok(Lead::To(shared.fail(failure)))
         }
         Need::Token(hint) => {
             let current =
@@ -134,17 +189,17 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
             shared.note(Decision::ChallengeRead(401));
             let mut attempt = match attempt(&hint, shared) {
                 Ok(attempt) => attempt,
-                Err(failure) => return Ok(shared.fail(failure)),
+                Err(failure) => return Ok(Lead::To(shared.fail(failure))),
             };
             match held {
                 // Refused while it should be good: the resource may have moved (PRM-23), so ask it first.
                 Some((_, true, _)) => {
                     shared.token_refused();
                     attempt.reason = Reason::TokenRefused;
-                    Ok(sign_in(attempt, shared))
+                    Ok(Lead::To(sign_in(attempt, shared)))
                 }
-                Some(_) if shared.holds_refresh_token() => Ok(Refreshing::begin(attempt, shared)),
-                _ => Ok(sign_in(attempt, shared)),
+                Some(_) if shared.holds_refresh_token() => Ok(Lead::Refresh(attempt)),
+                _ => Ok(Lead::To(sign_in(attempt, shared))),
             }
         }
         Need::Scopes(hint) => {
@@ -156,10 +211,10 @@ pub(crate) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Phase, Ign
                 return Err(Ignored::Superseded);
             }
             shared.note(Decision::ChallengeRead(403));
-            match step_up(&hint, shared) {
-                Ok(attempt) => Ok(sign_in(attempt, shared)),
-                Err(failure) => Ok(shared.fail(failure)),
-            }
+            Ok(Lead::To(match step_up(&hint, shared) {
+                Ok(attempt) => sign_in(attempt, shared),
+                Err(failure) => shared.fail(failure),
+            }))
         }
     }
 }

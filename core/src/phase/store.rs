@@ -1,5 +1,7 @@
 //! How does the grant come from and go to the store?
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::action::Task;
@@ -8,10 +10,11 @@ use crate::entropy::Entropy;
 use crate::error::{Code, Failure, RecordError, Stage};
 use crate::event::StoreResult;
 use crate::grant::{Change, Grant, Tokens};
-use crate::limits::MAX_STORE_TRIES;
+use crate::limits::{MAX_LOOKS, MAX_STORE_TRIES};
+use crate::machine::Ignored;
 use crate::phase::registration::Ready;
-use crate::phase::start::{self, Trigger};
-use crate::phase::{Attempt, BindingRedirect, Phase, Reason, Refreshing, SignIn, authorize};
+use crate::phase::start::{self, Lead, Trigger};
+use crate::phase::{Attempt, BindingRedirect, Phase, Refreshing, SignIn, authorize, refresh};
 use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
 use crate::trace::Decision;
@@ -30,14 +33,25 @@ enum AfterLoading {
     Start(Option<Box<Trigger>>),
     /// Before a refresh token is sent: perhaps another process has sent it already (REF-06).
     Refresh(Box<Attempt>),
-    /// The refresh token of this generation was refused: perhaps another process has a newer one (REF-06).
-    Refused {
-        issuer: Issuer,
-        generation: u64,
-        /// Whether the tokens are worth nothing any more.
-        drop: bool,
-        attempt: Box<Attempt>,
-    },
+    /// The refresh token was refused: perhaps another process has a newer one (REF-06).
+    Refused(Refused),
+    /// To keep tokens that the host has brought.
+    Keep(Box<Change>),
+}
+
+/// A refresh token that was refused.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Refused {
+    pub(super) issuer: Issuer,
+    /// Of the tokens.
+    pub(super) generation: u64,
+    /// Whether the tokens are worth nothing any more.
+    pub(super) drop: bool,
+    /// The mark of the claim under which it was sent.
+    #[serde(default)]
+    pub(super) claim: Option<u32>,
+    /// What goes on without them.
+    pub(super) attempt: Box<Attempt>,
 }
 
 /// The action that reads the grant.
@@ -53,22 +67,17 @@ pub(super) fn loaded(result: StoreResult<'_>, shared: &mut Shared) -> Result<(),
         StoreResult::Loaded(None) => {
             shared.note(Decision::NothingStored);
             shared.hold(Grant::empty());
-            shared.just_read = true;
             Ok(())
         }
         StoreResult::Loaded(Some(record)) => {
-            let grant = Grant::from_record(record, &shared.config, &shared.account).map_err(
-                |why: RecordError| {
-                    Failure::new(Code::BadRecord, Stage::Store).about(&why.to_string())
-                },
-            )?;
+            let grant =
+                Grant::from_record(record, &shared.config, &shared.account).map_err(bad_record)?;
             shared.note(Decision::GrantLoaded);
             let held = shared.grant.as_ref().map(|held| held.generation);
             // The same record; but which issuer is in use, discovery may know better than the record.
             if held != Some(grant.generation) {
                 shared.hold(grant);
             }
-            shared.just_read = true;
             Ok(())
         }
         StoreResult::Done | StoreResult::Conflict | StoreResult::Failed => Err(store_failed()),
@@ -94,20 +103,15 @@ impl Loading {
         }
     }
 
-    pub(super) fn after_refusal(
-        issuer: Issuer,
-        generation: u64,
-        drop: bool,
-        attempt: Attempt,
-    ) -> Self {
-        let attempt = Box::new(attempt);
+    pub(super) fn after_refusal(refused: Refused) -> Self {
         Self {
-            then: AfterLoading::Refused {
-                issuer,
-                generation,
-                drop,
-                attempt,
-            },
+            then: AfterLoading::Refused(refused),
+        }
+    }
+
+    pub(super) fn to_keep(change: Change) -> Self {
+        Self {
+            then: AfterLoading::Keep(Box::new(change)),
         }
     }
 
@@ -123,51 +127,97 @@ impl Loading {
         }
     }
 
-    pub(super) fn stored(self, result: StoreResult<'_>, shared: &mut Shared) -> Phase {
+    pub(super) fn stored(
+        self,
+        result: StoreResult<'_>,
+        shared: &mut Shared,
+        rng: &mut dyn Entropy,
+    ) -> Phase {
         let held = shared.tokens().map(|tokens| tokens.generation);
         if let Err(failure) = loaded(result, shared) {
             return shared.fail(failure);
         }
         match self.then {
             AfterLoading::Start(None) => at_rest(shared),
-            AfterLoading::Start(Some(trigger)) => {
-                start::decide(*trigger, shared).unwrap_or_else(|_| at_rest(shared))
-            }
-            AfterLoading::Refresh(attempt) => {
-                let newer = adopts_newer(held, shared);
-                let now = shared.now();
-                if newer && shared.tokens().is_some_and(|tokens| tokens.is_good(now, 0)) {
-                    return Phase::Authorized;
+            AfterLoading::Start(Some(trigger)) => match start::decide(*trigger, shared) {
+                Ok(Lead::To(phase)) => phase,
+                Ok(Lead::Refresh(attempt)) => {
+                    let held = shared.tokens().map(|tokens| tokens.generation);
+                    refresh::decide(held, attempt, shared, rng)
                 }
-                if shared.tokens().is_none() && attempt.reason == Reason::Renewal {
-                    // Another process has signed out, and nobody has asked for a token since.
-                    return Phase::Idle;
-                }
-                Refreshing::begin(*attempt, shared)
-            }
-            AfterLoading::Refused {
-                issuer,
-                generation,
-                drop,
-                attempt,
-            } => {
+                Err(_) => at_rest(shared),
+            },
+            AfterLoading::Refresh(attempt) => refresh::decide(held, *attempt, shared, rng),
+            AfterLoading::Refused(refused) => {
+                let Refused {
+                    issuer,
+                    generation,
+                    drop,
+                    claim,
+                    attempt,
+                } = refused;
                 if adopts_newer(Some(generation), shared) {
                     return Phase::Authorized;
                 }
-                if drop && shared.tokens().is_some() {
-                    shared.note(Decision::TokensDropped);
-                    let change = Change::DropTokens(issuer, generation);
-                    return SavingGrant::begin(change, AfterSaving::SignIn(attempt), shared);
+                if shared.tokens().is_none() {
+                    return start::sign_in(*attempt, shared);
                 }
-                start::sign_in(*attempt, shared)
+                let change = match claim {
+                    _ if drop => {
+                        shared.note(Decision::TokensDropped);
+                        Change::DropTokens(issuer, generation)
+                    }
+                    Some(by) => Change::Release(issuer, by, false),
+                    None => return start::sign_in(*attempt, shared),
+                };
+                SavingGrant::begin(change, AfterSaving::SignIn(attempt), shared)
+            }
+            AfterLoading::Keep(change) => {
+                SavingGrant::begin(*change, AfterSaving::SignedIn, shared)
             }
         }
     }
 }
 
+/// Why what the store holds is not taken.
+pub(super) enum NotAdopted {
+    /// It is nothing new.
+    Ignored(Ignored),
+    /// It cannot be read.
+    Failed(Failure),
+}
+
+/// Takes what another process has left in the store, unless something newer is known.
+pub(super) fn adopt(record: Option<&[u8]>, shared: &mut Shared) -> Result<(), NotAdopted> {
+    let seen = shared.memory.seen;
+    let Some(record) = record else {
+        if seen == 0 {
+            return Err(NotAdopted::Ignored(Ignored::NothingToDo));
+        }
+        // Read before a record was written, or removed by hand: the next access to the store tells which.
+        shared.grant = None;
+        return Ok(());
+    };
+    let grant = Grant::from_record(record, &shared.config, &shared.account)
+        .map_err(|why| NotAdopted::Failed(bad_record(why)))?;
+    match grant.generation.cmp(&seen) {
+        Ordering::Less => return Err(NotAdopted::Ignored(Ignored::Outdated)),
+        Ordering::Equal if shared.grant.is_some() => {
+            return Err(NotAdopted::Ignored(Ignored::NothingToDo));
+        }
+        Ordering::Equal | Ordering::Greater => shared.hold(grant),
+    }
+    shared.note(Decision::NewerGrantAdopted);
+    Ok(())
+}
+
+fn bad_record(why: RecordError) -> Failure {
+    Failure::new(Code::BadRecord, Stage::Store).about(&why.to_string())
+}
+
 /// Whether the store holds other tokens than those of `generation`, put there by another process: in a record made anew the
 /// numbers begin again.
-fn adopts_newer(generation: Option<u64>, shared: &mut Shared) -> bool {
+pub(super) fn adopts_newer(generation: Option<u64>, shared: &mut Shared) -> bool {
     let newer = shared
         .tokens()
         .is_some_and(|tokens| Some(tokens.generation) != generation);
@@ -178,7 +228,7 @@ fn adopts_newer(generation: Option<u64>, shared: &mut Shared) -> bool {
 }
 
 /// At rest, with or without tokens.
-fn at_rest(shared: &Shared) -> Phase {
+pub(super) fn at_rest(shared: &Shared) -> Phase {
     if shared.tokens().is_some() {
         Phase::Authorized
     } else {
@@ -203,6 +253,10 @@ pub(super) enum AfterSaving {
     SignedIn,
     /// The tokens can be used.
     Refreshed,
+    /// The refresh token may be sent.
+    Refresh(Box<Attempt>),
+    /// The tokens in use stay as they are.
+    Rest,
     /// The client can be used.
     Authorize(Box<Ready>),
     /// Another way to get tokens is needed.
@@ -217,7 +271,8 @@ impl AfterSaving {
     /// The change is stored.
     fn go_on(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
         match self {
-            Self::SignedIn | Self::Refreshed => Phase::Authorized,
+            Self::SignedIn | Self::Refreshed | Self::Rest => Phase::Authorized,
+            Self::Refresh(attempt) => Refreshing::begin(*attempt, shared),
             Self::Authorize(ready) => authorize::begin(*ready, shared, rng),
             Self::SignIn(attempt) => start::sign_in(*attempt, shared),
             Self::Register(sign_in) => BindingRedirect::begin(sign_in, shared),
@@ -268,6 +323,7 @@ impl SavingGrant {
                 Phase::SavingGrant(self)
             }
             (result @ StoreResult::Loaded(_), None) => match loaded(result, shared) {
+                Ok(()) if self.is_claim() => self.claim_again(shared, rng),
                 Ok(()) if self.is_outdone(shared) => {
                     shared.note(Decision::NewerGrantAdopted);
                     Phase::Authorized
@@ -291,10 +347,38 @@ impl SavingGrant {
         }
     }
 
+    const fn is_claim(&self) -> bool {
+        matches!(self.change, Change::Claim(..))
+    }
+
+    /// Another process has written before the claim could be, or the store did not tell that it had been. What that process
+    /// has left decides.
+    fn claim_again(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
+        let (Change::Claim(_, generation, claim), AfterSaving::Refresh(mut attempt)) =
+            (self.change, self.then)
+        else {
+            return at_rest(shared);
+        };
+        if shared
+            .tokens()
+            .is_some_and(|tokens| tokens.claim == Some(claim))
+        {
+            return Refreshing::begin(*attempt, shared);
+        }
+        attempt.looks = attempt.looks.saturating_add(1);
+        if attempt.looks > MAX_LOOKS {
+            return shared.fail(store_failed());
+        }
+        refresh::decide(Some(generation), *attempt, shared, rng)
+    }
+
     fn give_up(mut self: Box<Self>, failure: Failure, shared: &mut Shared) -> Phase {
-        if let AfterSaving::Fail(first) = self.then {
+        match self.then {
             // What led here matters more than that it could not be noted.
-            return shared.fail(first);
+            AfterSaving::Fail(first) => return shared.fail(first),
+            // The claim runs out by itself.
+            AfterSaving::Rest => return at_rest(shared),
+            _ => {}
         }
         if matches!(self.change, Change::PutTokens(..)) {
             // A rotated refresh token exists nowhere else: it is written before anything else happens.
@@ -363,6 +447,8 @@ impl SavingGrant {
             AfterSaving::Register(sign_in) => sign_in.urls(),
             AfterSaving::SignedIn
             | AfterSaving::Refreshed
+            | AfterSaving::Refresh(_)
+            | AfterSaving::Rest
             | AfterSaving::SignIn(_)
             | AfterSaving::Fail(_) => Vec::new(),
         };

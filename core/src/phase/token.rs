@@ -266,5 +266,7 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
         resource: asked.resource,
         client: TokenClient::new(asked.client, &asked.issuer, &shared.config),
         token_endpoint: asked.token_endpoint,
+        claim: None,
+        unanswered: 0,
     }
 }

@@ -176,7 +176,7 @@ impl Document<'_> {
 }
 
 /// Visible ASCII: what can stand in a header (RFC 6750 §2.1 is narrower, RFC 6749 App. A.12 wider).
-fn is_token(token: &str) -> bool {
+pub(crate) fn is_token(token: &str) -> bool {
     token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

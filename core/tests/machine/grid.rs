@@ -21,6 +21,33 @@ fn events(kind: EventKind, id: ActionId, host: &Host) -> Vec<Event<'static>> {
         EventKind::Refresh => vec![Event::Refresh],
         EventKind::Tick => vec![Event::Tick],
         EventKind::Cancel => vec![Event::Cancel],
+        EventKind::TokensProvided => vec![Event::TokensProvided(Box::new(ProvidedTokens {
+            issuer: "https://as.example".into(),
+            token_endpoint: "https://as.example/token".into(),
+            client: ProvidedClient {
+                client_id: "c".into(),
+                client_secret: None,
+                auth_method: None,
+            },
+            access_token: Secret::new("brought"),
+            refresh_token: None,
+            expires_at: None,
+            scope: "".into(),
+            resource: None,
+        }))],
+        EventKind::StoreChanged => {
+            let other = Host::in_phase(PhaseKind::Authorized);
+            let mut records: Vec<Option<&'static [u8]>> = vec![None, Some(b"no record")];
+            for host in [host, &other] {
+                let held = host.records.borrow();
+                let record = held.get(host.machine.grant_key().as_str());
+                records.extend(record.map(|(_, bytes)| &*bytes.clone().leak()).map(Some));
+            }
+            records
+                .into_iter()
+                .map(|record| Event::StoreChanged { record })
+                .collect()
+        }
         EventKind::SignOut => [true, false]
             .map(|forget_client| Event::SignOut { forget_client })
             .into(),

@@ -163,6 +163,10 @@ impl Host {
                 };
                 self.give(Event::Stored { id, result })
             }
+            Task::Wait { until } => {
+                self.now = self.now.max(*until);
+                self.give(Event::Tick)
+            }
             Task::AskForClient { .. } => self.give(Event::ClientProvided {
                 id,
                 client: ProvidedClient {
@@ -266,6 +270,17 @@ impl Host {
                 host.now = host.now.after(3_600_000);
                 host.give(Event::Refresh).expect("no misuse");
                 host.until(phase);
+                host
+            }
+            P::AwaitingRefresh => {
+                let mut other = Self::in_phase(P::Refreshing);
+                let mut host =
+                    Self::sharing(settings(), other.records.clone(), other.tokens.clone(), 11);
+                host.now = other.now;
+                host.run();
+                host.give(Event::Refresh).expect("no misuse");
+                host.until(phase);
+                other.step();
                 host
             }
             P::SigningOut | P::SignedOut => {

@@ -230,6 +230,15 @@ impl Replay<'_> {
         let snapshot = self.machine.snapshot();
         let resumed = Machine::resume(self.config.clone(), &self.account, snapshot.expose())
             .map_err(|error| format!("the snapshot cannot be resumed: {error}"))?;
+        if self.machine.phase() == PhaseKind::Refreshing {
+            return match resumed.next() {
+                Next::Do(Action {
+                    task: Task::Store(StoreOp::Load { key }),
+                    ..
+                }) if key == self.machine.grant_key() => Ok(()),
+                other => Err(format!("a refresh was resumed as {other:?}")),
+            };
+        }
         if self.machine.phase() == PhaseKind::Exchanging {
             return match resumed.next() {
                 Next::Rest(Verdict::Failed(failure)) if failure.code() == Code::OutcomeUnknown => {
@@ -381,14 +390,7 @@ impl Replay<'_> {
                 },
             }),
             "stored" => {
-                let record = match body.get("saved").and_then(Value::as_str) {
-                    Some("grant") => self.saved.get(&Slot::Grant).map(|r| r.expose().to_vec()),
-                    Some("flow") => self.saved.get(&Slot::Flow).map(|r| r.expose().to_vec()),
-                    _ => body.get("record").map(|record| match record {
-                        Value::String(text) => text.clone().into_bytes(),
-                        other => other.to_string().into_bytes(),
-                    }),
-                };
+                let record = self.record(body);
                 let result = match (body.as_str(), &record) {
                     (Some("nothing"), _) => StoreResult::Loaded(None),
                     (Some("done"), _) => StoreResult::Done,
@@ -401,8 +403,43 @@ impl Replay<'_> {
                 self.twice(Event::Stored { id, result })?;
                 outcome
             }
+            "store_changed" => {
+                let record = self.record(body);
+                let record = record.as_deref();
+                self.give(Event::StoreChanged { record })
+            }
+            "tokens_provided" => {
+                let required = |name: &str| text(name).unwrap_or("").into();
+                self.give(Event::TokensProvided(Box::new(ProvidedTokens {
+                    issuer: required("issuer"),
+                    token_endpoint: required("token_endpoint"),
+                    client: ProvidedClient {
+                        client_id: required("client_id"),
+                        client_secret: text("client_secret").map(Secret::new),
+                        auth_method: text("auth_method").and_then(AuthMethod::from_name),
+                    },
+                    access_token: Secret::new(text("access_token").unwrap_or("")),
+                    refresh_token: text("refresh_token").map(Secret::new),
+                    expires_at: body["expires_at"].as_u64().map(Timestamp::from_millis),
+                    scope: required("scope"),
+                    resource: text("resource").map(Into::into),
+                })))
+            }
             other => return Err(format!("unknown event {other:?}")),
         })
+    }
+
+    /// The record that an event carries: one that was saved before, or its own.
+    fn record(&self, body: &Value) -> Option<Vec<u8>> {
+        let saved = |slot| self.saved.get(&slot).map(|record| record.expose().to_vec());
+        match body.get("saved").and_then(Value::as_str) {
+            Some("grant") => saved(Slot::Grant),
+            Some("flow") => saved(Slot::Flow),
+            _ => body.get("record").map(|record| match record {
+                Value::String(text) => text.clone().into_bytes(),
+                other => other.to_string().into_bytes(),
+            }),
+        }
     }
 
     fn give(&mut self, event: Event<'_>) -> Value {
@@ -429,7 +466,11 @@ impl Replay<'_> {
             Ok(Outcome::Advanced) => json!("advanced"),
             Ok(Outcome::Joined) => json!("joined"),
             Ok(Outcome::Ignored(why)) => json!({ "ignored": render::snake(&format!("{why:?}")) }),
-            Err(misuse) => json!({ "misuse": render::snake(&format!("{misuse:?}")) }),
+            Err(misuse) => {
+                let shown = format!("{misuse:?}");
+                let name = shown.split(' ').next().unwrap_or(&shown);
+                json!({ "misuse": render::snake(name) })
+            }
         }
     }
 

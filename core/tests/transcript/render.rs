@@ -73,6 +73,7 @@ fn task(task: &Task) -> Value {
             "issuer": issuer.as_str(),
             "redirect_uri": redirect_uri,
         }}),
+        Task::Wait { until } => json!({ "wait": until.as_millis() }),
         Task::Store(StoreOp::Load { key }) => json!({ "load": key.as_str() }),
         Task::Store(StoreOp::Delete { key, expected }) => json!({ "delete": {
             "key": key.as_str(),
