@@ -112,6 +112,16 @@ impl Host {
             .map_or(ActionId::from_number(0), |action| action.id)
     }
 
+    /// The record that the machine wants written, if that is what it wants.
+    pub(crate) fn writes(&self) -> Option<String> {
+        match self.action()?.task {
+            Task::Store(StoreOp::Save { record, .. }) => {
+                Some(String::from_utf8_lossy(record.expose()).into_owned())
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn challenge(&mut self, generation: Option<u64>) -> Result<Outcome, Misuse> {
         self.give(Event::Challenge(Challenge {
             status: 401,
