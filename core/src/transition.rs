@@ -187,9 +187,9 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
     match (phase, event) {
         // A sign-in begins with discovery, or right after it where endpoints are configured; a refresh with reading the
         // grant.
-        (Idle | SignedOut, E::Connect | E::Challenge) => {
-            &[ResourceDiscovery, BindingRedirect, Failed]
-        }
+        (SignedOut, E::Connect | E::Challenge) => &[ResourceDiscovery, BindingRedirect, Failed],
+        // The record may have been removed.
+        (Idle, E::Connect | E::Challenge) => &[Loading, ResourceDiscovery, BindingRedirect, Failed],
         (Authorized, E::Connect) => &[
             Authorized,
             Loading,
@@ -221,7 +221,8 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         // What the host or another process brings.
         (Idle | Failed, E::TokensProvided) => &[Loading, SavingGrant],
         (Authorized | SignedOut, E::TokensProvided) => &[SavingGrant],
-        (Idle | Authorized | SignedOut | Failed, E::StoreChanged) => &[Idle, Authorized, Failed],
+        (Idle | Authorized | SignedOut, E::StoreChanged) => &[Idle, Authorized, Failed],
+        (Failed, E::StoreChanged) => &[Idle, Authorized, SavingGrant, Failed],
 
         // Between its reading and its writing a refresh is claimed; who finds it claimed waits.
         (Loading, E::Stored) => &[

@@ -13,9 +13,11 @@ use crate::client::Client;
 use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Stage};
 use crate::event::{CallbackText, StoreResult};
+use crate::grant::Tokens;
 use crate::machine::Ignored;
 use crate::phase::registration::Ready;
-use crate::phase::{Exchanging, Phase, Reason, SignIn, SigningOut, Step, store};
+use crate::phase::store::{self, NotAdopted};
+use crate::phase::{Exchanging, Phase, Reason, SignIn, SigningOut, Step};
 use crate::secret::{self, Secret};
 use crate::shared::{Shared, store_failed};
 use crate::snapshot;
@@ -253,24 +255,22 @@ impl Pending {
 
     /// Another process has written the grant: tokens that serve this sign-in end it.
     pub(super) fn changed(self: Box<Self>, record: Option<&[u8]>, shared: &mut Shared) -> Step {
-        let ours = shared.grant.take();
-        let seen = shared.memory.seen;
-        let adopted = store::adopt(record, shared);
-        let now = shared.now();
-        let wanted = &self.sign_in.scopes;
         let step_up = self.sign_in.occasion.reason == Reason::StepUp;
-        let serves = adopted.is_ok()
-            && shared.tokens().is_some_and(|tokens| {
-                tokens.generation > seen
-                    && tokens.is_good(now, 0)
-                    && (!step_up || tokens.requested.contains_all(wanted))
-            });
-        if serves {
-            return Step::Go(self.take(Taken::Adopt));
-        }
-        shared.grant = ours;
-        shared.memory.seen = seen;
-        Step::Stay(Phase::AwaitingCallback(self), Ignored::NothingToDo)
+        let serves = |tokens: &Tokens| {
+            tokens.generation > shared.memory.seen
+                && tokens.is_good(shared.now(), 0)
+                && (!step_up || tokens.requested.contains_all(&self.sign_in.scopes))
+        };
+        let why = match store::news(record, shared) {
+            Ok(Some(grant)) if grant.tokens().is_some_and(serves) => {
+                shared.hold(grant);
+                shared.note(Decision::NewerGrantAdopted);
+                return Step::Go(self.take(Taken::Adopt));
+            }
+            Err(NotAdopted::Ignored(why)) => why,
+            Ok(_) | Err(NotAdopted::Failed(_)) => Ignored::NothingToDo,
+        };
+        Step::Stay(Phase::AwaitingCallback(self), why)
     }
 
     /// Time has passed.

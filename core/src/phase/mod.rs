@@ -320,7 +320,7 @@ impl Phase {
         self.urls().into_iter().all(reachable)
             && redirect.is_none_or(|uri| config.allows_redirect(uri))
             && match self {
-                Self::Idle | Self::Authorized | Self::SignedOut => shared.grant.is_some(),
+                Self::Authorized | Self::SignedOut => shared.grant.is_some(),
                 Self::Refreshing(phase) => phase.is_possible(shared),
                 Self::SavingGrant(phase) => phase.is_plausible(config),
                 Self::ServerDiscovery(phase) => phase.is_plausible(config),

@@ -9,7 +9,7 @@ use crate::error::{Advice, Code, Failure, Stage};
 use crate::event::{Cause, HttpResponse};
 use crate::grant::{Change, Claim, Entry, Tokens};
 use crate::input::HttpAnswer;
-use crate::limits::{CLAIM_MS, MAX_LOOKS, REQUEST_TIMEOUT_MS};
+use crate::limits::{CLAIM_MS, MAX_LOOKS, MAX_UNKNOWN_REFRESHES, REQUEST_TIMEOUT_MS};
 use crate::machine::Ignored;
 use crate::phase::http::{self, Trouble};
 use crate::phase::store::{self, AfterSaving, Loading, NotAdopted, Refused, SavingGrant};
@@ -61,7 +61,7 @@ pub(super) fn decide(
     {
         return shared.fail(failure);
     }
-    if !shared.can_refresh() {
+    if !may_claim(shared) {
         let attempt = Attempt {
             reason: Reason::RefreshRejected,
             ..attempt
@@ -71,13 +71,26 @@ pub(super) fn decide(
     if let Some(claim) = claim_of_another(shared) {
         shared.note(Decision::RefreshAwaited);
         if usable && attempt.reason != Reason::TokenRefused {
-            shared.memory.retry_at = Some(claim.until.min(now.after(NO_HURRY_MS)));
+            let soon = claim.until.min(now.after(NO_HURRY_MS));
+            let end = shared.tokens().and_then(|tokens| tokens.expires_at);
+            shared.memory.retry_at = Some(end.map_or(soon, |end| soon.min(end)));
             shared.memory.retry_code = Some(Code::RefreshUnavailable);
             return Phase::Authorized;
         }
         return AwaitingRefresh::begin(attempt, claim.until, shared);
     }
     claim(attempt, shared, rng)
+}
+
+/// Whether the refresh token may be sent once more. A claim of our own that is still there may have led to a request whose
+/// answer was lost (REF-11).
+fn may_claim(shared: &Shared) -> bool {
+    let own = |claim: Claim| claim.is_live(shared.now()) && shared.memory.claimed == Some(claim.by);
+    let lost = |tokens: &Tokens| {
+        let unknown = tokens.unknown_refreshes(shared.now());
+        unknown.saturating_add(tokens.claim.is_some_and(own).into())
+    };
+    shared.can_refresh() && shared.tokens().map_or(0, lost) < MAX_UNKNOWN_REFRESHES
 }
 
 /// The claim of another process, if one holds.

@@ -94,8 +94,15 @@ pub(crate) fn from_rest(phase: Phase, trigger: Trigger, shared: &mut Shared) -> 
 
 /// Another process has written the grant: adopts it.
 pub(crate) fn changed(phase: Phase, record: Option<&[u8]>, shared: &mut Shared) -> Step {
+    if let Some(saving) = shared.memory.unsaved.take() {
+        return Step::Go(Phase::SavingGrant(saving));
+    }
+    let held = shared.tokens().map(|tokens| tokens.generation);
     match store::adopt(record, shared) {
-        Ok(()) => Step::Go(store::at_rest(shared)),
+        Ok(()) => {
+            store::adopts_newer(held, shared);
+            Step::Go(store::at_rest(shared))
+        }
         Err(NotAdopted::Ignored(why)) => Step::Stay(phase, why),
         Err(NotAdopted::Failed(failure)) => Step::Go(shared.fail(failure)),
     }

@@ -187,27 +187,37 @@ pub(super) enum NotAdopted {
     Failed(Failure),
 }
 
-/// Takes what another process has left in the store, unless something newer is known.
-pub(super) fn adopt(record: Option<&[u8]>, shared: &mut Shared) -> Result<(), NotAdopted> {
+/// What another process has left in the store, unless something newer is known; `None` where there is no record any more.
+pub(super) fn news(record: Option<&[u8]>, shared: &Shared) -> Result<Option<Grant>, NotAdopted> {
     let seen = shared.memory.seen;
     let Some(record) = record else {
-        if seen == 0 {
-            return Err(NotAdopted::Ignored(Ignored::NothingToDo));
-        }
-        // Read before a record was written, or removed by hand: the next access to the store tells which.
-        shared.grant = None;
-        return Ok(());
+        return match seen {
+            0 => Err(NotAdopted::Ignored(Ignored::NothingToDo)),
+            _ => Ok(None),
+        };
     };
     let grant = Grant::from_record(record, &shared.config, &shared.account)
         .map_err(|why| NotAdopted::Failed(bad_record(why)))?;
     match grant.generation.cmp(&seen) {
-        Ordering::Less => return Err(NotAdopted::Ignored(Ignored::Outdated)),
-        Ordering::Equal if shared.grant.is_some() => {
-            return Err(NotAdopted::Ignored(Ignored::NothingToDo));
-        }
-        Ordering::Equal | Ordering::Greater => shared.hold(grant),
+        Ordering::Less => Err(NotAdopted::Ignored(Ignored::Outdated)),
+        Ordering::Equal if shared.grant.is_some() => Err(NotAdopted::Ignored(Ignored::NothingToDo)),
+        Ordering::Equal | Ordering::Greater => Ok(Some(grant)),
     }
-    shared.note(Decision::NewerGrantAdopted);
+}
+
+/// Takes what another process has left in the store, unless something newer is known.
+pub(super) fn adopt(record: Option<&[u8]>, shared: &mut Shared) -> Result<(), NotAdopted> {
+    match news(record, shared)? {
+        Some(grant) => {
+            shared.note(Decision::GrantLoaded);
+            shared.hold(grant);
+        }
+        // Read before a record was written, or removed by hand: the next access to the store tells which.
+        None => {
+            shared.note(Decision::NothingStored);
+            shared.grant = None;
+        }
+    }
     Ok(())
 }
 
@@ -244,6 +254,9 @@ pub(crate) struct SavingGrant {
     /// The generation that the change was first made on.
     base: u64,
     tries: u8,
+    /// Whether it began in this life of the machine: a claim that an earlier one has written may have led to a request.
+    #[serde(skip)]
+    begun_here: bool,
 }
 
 /// What the writing is for.
@@ -271,7 +284,8 @@ impl AfterSaving {
     /// The change is stored.
     fn go_on(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
         match self {
-            Self::SignedIn | Self::Refreshed | Self::Rest => Phase::Authorized,
+            Self::SignedIn | Self::Refreshed => Phase::Authorized,
+            Self::Rest => at_rest(shared),
             Self::Refresh(attempt) => Refreshing::begin(*attempt, shared),
             Self::Authorize(ready) => authorize::begin(*ready, shared, rng),
             Self::SignIn(attempt) => start::sign_in(*attempt, shared),
@@ -288,6 +302,7 @@ impl SavingGrant {
             then,
             base: shared.memory.seen,
             tries: 0,
+            begun_here: true,
         }))
     }
 
@@ -324,6 +339,7 @@ impl SavingGrant {
             }
             (result @ StoreResult::Loaded(_), None) => match loaded(result, shared) {
                 Ok(()) if self.is_claim() => self.claim_again(shared, rng),
+                Ok(()) if self.is_released(shared) => self.then.go_on(shared, rng),
                 Ok(()) if self.is_outdone(shared) => {
                     shared.note(Decision::NewerGrantAdopted);
                     Phase::Authorized
@@ -351,6 +367,15 @@ impl SavingGrant {
         matches!(self.change, Change::Claim(..))
     }
 
+    /// Whether the claim to be given back is gone already.
+    fn is_released(&self, shared: &Shared) -> bool {
+        let Change::Release(_, by, _) = &self.change else {
+            return false;
+        };
+        let claim = shared.tokens().and_then(|tokens| tokens.claim);
+        claim.is_none_or(|claim| claim.by != *by)
+    }
+
     /// Another process has written before the claim could be, or the store did not tell that it had been. What that process
     /// has left decides.
     fn claim_again(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
@@ -359,10 +384,8 @@ impl SavingGrant {
         else {
             return at_rest(shared);
         };
-        if shared
-            .tokens()
-            .is_some_and(|tokens| tokens.claim == Some(claim))
-        {
+        let is_ours = |tokens: &Tokens| tokens.claim == Some(claim);
+        if self.begun_here && shared.tokens().is_some_and(is_ours) {
             return Refreshing::begin(*attempt, shared);
         }
         attempt.looks = attempt.looks.saturating_add(1);
