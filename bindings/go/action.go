@@ -151,11 +151,11 @@ func (d *driver) loadRecord(ctx context.Context, f *flow, next *machine.Next) er
 	switch {
 	case err != nil:
 		return d.stored(f, next.ID, err)
-	case record == nil:
+	case record.Generation == 0:
 		result = machine.Nothing
 	}
 	_, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
-		return m.Stored(next.ID, result, record, now)
+		return m.Stored(next.ID, result, record.Body, now)
 	})
 	return err
 }

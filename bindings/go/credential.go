@@ -128,10 +128,10 @@ func (d *driver) describe(ctx context.Context) (*Grant, error) {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}
 	record, err := d.store.Load(ctx, key)
-	if err != nil || record == nil {
+	if err != nil || record.Generation == 0 {
 		return nil, err
 	}
-	grant, err := machine.DescribeGrant(record)
+	grant, err := machine.DescribeGrant(record.Body)
 	if err != nil {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}
