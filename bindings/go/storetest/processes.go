@@ -11,7 +11,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	mcpoauth "github.com/mcp-oauth-core/mcp-oauth-core/bindings/go"
 )
@@ -26,8 +28,9 @@ type part struct {
 }
 
 const (
-	// counter counts to the record a number of times.
+	// counter says that it is ready, waits for the end of its input, and adds to the record a number of times.
 	counter = "counter"
+	ready   = "ready"
 	// writer writes and says what was acknowledged, until it is killed.
 	writer = "writer"
 )
@@ -60,8 +63,13 @@ func (p *part) play(t *testing.T, subject Subject) {
 	store := subject.Open(t, p.folder)
 	switch p.role {
 	case counter:
+		fmt.Println(ready)
+		_, _ = io.ReadAll(os.Stdin)
 		for range countings {
-			for !count(t, store, p.key) {
+			for start := time.Now(); !count(t, store, p.key); {
+				if time.Since(start) > patience {
+					t.Fatal("another has always written first")
+				}
 			}
 		}
 	case writer:
@@ -71,7 +79,10 @@ func (p *part) play(t *testing.T, subject Subject) {
 	}
 }
 
-const countings = 20
+const (
+	countings = 50
+	patience  = 30 * time.Second
+)
 
 // count adds one to the number in a record, unless somebody else has just done so.
 func count(t *testing.T, store mcpoauth.Store, key string) bool {
@@ -92,21 +103,36 @@ func count(t *testing.T, store mcpoauth.Store, key string) bool {
 func racingProcesses(t *testing.T, b *bench, test string) {
 	const processes = 3
 	part := &part{counter, b.folder, b.key}
-	var running []*exec.Cmd
+	var start []io.Closer
+	var running sync.WaitGroup
 	for range processes {
 		command := part.command(t, test)
-		command.Stdout = &bytes.Buffer{}
-		command.Stderr = command.Stdout
+		input, err := command.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		output, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		command.Stderr = os.Stderr
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
-		running = append(running, command)
+		start = append(start, input)
+		said := bufio.NewReader(output)
+		first, _ := said.ReadString('\n')
+		running.Go(func() {
+			rest, _ := io.ReadAll(said)
+			if err := command.Wait(); err != nil {
+				t.Errorf("%v\n%s%s", err, first, rest)
+			}
+		})
 	}
-	for _, command := range running {
-		if err := command.Wait(); err != nil {
-			t.Errorf("%v\n%s", err, command.Stdout)
-		}
+	for _, input := range start {
+		_ = input.Close()
 	}
+	running.Wait()
 	if !t.Failed() {
 		wants(t, b.store, b.key, processes*countings, strconv.Itoa(processes*countings))
 	}
