@@ -33,7 +33,7 @@ func (d *driver) authorization(method, url string) (machine.Credentials, credent
 	if d.closed {
 		return 0, credential{}, ErrClosed
 	}
-	credentials, value, generation, err := d.machine.Authorization(method, url, time.Now())
+	credentials, value, generation, err := d.machine.Authorization(method, url, d.now())
 	return credentials, credential{value, generation, d.step.Deadline}, err
 }
 

@@ -19,6 +19,7 @@ type host struct {
 	network sender
 	trace   func(Decision)
 	client  func(ctx context.Context, issuer, redirectURI string) (Client, error)
+	now     func() time.Time
 }
 
 // sender sends requests within their limits.
@@ -239,7 +240,7 @@ func (d *driver) cancel(f *flow) {
 
 // tell hands an event to the machine. The mutex is held.
 func (d *driver) tell(event event) (machine.Step, error) {
-	step, err := event(d.machine, time.Now())
+	step, err := event(d.machine, d.now())
 	if err == nil {
 		d.step = step
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -40,6 +41,7 @@ func New(settings Settings, options *Options) (*Handler, error) {
 		network: theNetwork(),
 		trace:   options.Trace,
 		client:  options.Client,
+		now:     time.Now,
 	}
 	if host.store == nil {
 		if host.store, err = DefaultStore(); err != nil {
