@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -41,23 +40,11 @@ func BenchmarkFlow(b *testing.B) {
 	b.Run("canned", func(b *testing.B) { measure(b, func() { cannedFlow(b) }) })
 }
 
-// measure is b.Loop, with the time of all processors told too: collecting garbage and handing over between goroutines goes on
-// beside what is waited for.
 func measure(b *testing.B, operation func()) {
 	b.ReportAllocs()
-	before := processorTime(b)
 	for b.Loop() {
 		operation()
 	}
-	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
-}
-
-func processorTime(b *testing.B) time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // afterExpiry is the time when the first tokens have expired, and those of their refresh have not.
