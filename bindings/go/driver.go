@@ -399,7 +399,7 @@ func explain(failure *machine.Failure, trouble error) error {
 	if failure == nil {
 		return nil
 	}
-	return failed(failure, trouble)
+	return &flowError{failure, trouble}
 }
 
 // leadsToRefresh: from the reading of the grant to the writing of its new tokens, nothing else is done.
