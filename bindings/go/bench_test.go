@@ -162,22 +162,18 @@ func BenchmarkToken(b *testing.B) {
 func BenchmarkCall(b *testing.B) {
 	b.Run("reach", func(b *testing.B) {
 		address := netip.MustParseAddr("192.0.2.1")
-		b.ReportAllocs()
-		for b.Loop() {
-			_ = machine.Public.Allows(address)
-		}
+		measure(b, func() { _ = machine.Public.Allows(address) })
 	})
 	b.Run("authorization", func(b *testing.B) {
 		handler := cannedHandler(b, canned{}, Options{})
 		defer handler.Close()
 		signedIn(b, handler)
 		now := time.Now()
-		b.ReportAllocs()
-		for b.Loop() {
+		measure(b, func() {
 			if credentials, _, _, err := handler.driver.machine.Authorization("POST", cannedServer, now); credentials != machine.Ready {
 				b.Fatal(err)
 			}
-		}
+		})
 	})
 	b.Run("document", func(b *testing.B) { benchmarkDocument(b) })
 }
