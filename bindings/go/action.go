@@ -105,7 +105,7 @@ var (
 const clockPause = 20 * time.Second
 
 func (d *driver) awaitCallback(ctx context.Context, f *flow, step *machine.Step) error {
-	clock := time.NewTimer(untilDeadline(step.Deadline))
+	clock := time.NewTimer(d.until(step.Deadline))
 	defer clock.Stop()
 	for {
 		var came machine.Step
@@ -120,7 +120,7 @@ func (d *driver) awaitCallback(ctx context.Context, f *flow, step *machine.Step)
 			came, err = d.cameBack(callback)
 		case <-clock.C:
 			came, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Tick(now) })
-			clock.Reset(max(untilDeadline(step.Deadline), time.Second))
+			clock.Reset(max(d.until(step.Deadline), time.Second))
 		}
 		if err != nil || came.Next.ID != step.Next.ID {
 			return d.taken(f, step.Next.ID, err)
@@ -128,12 +128,12 @@ func (d *driver) awaitCallback(ctx context.Context, f *flow, step *machine.Step)
 	}
 }
 
-func untilDeadline(deadline time.Time) time.Duration {
+func (d *driver) until(deadline time.Time) time.Duration {
 	if deadline.IsZero() {
 		return clockPause
 	}
 	// Round strips the monotonic reading, which stands still while the machine sleeps.
-	return min(deadline.Sub(time.Now().Round(0)), clockPause)
+	return min(deadline.Sub(d.now().Round(0)), clockPause)
 }
 
 func (d *driver) cameBack(callback string) (machine.Step, error) {
@@ -151,11 +151,11 @@ func (d *driver) loadRecord(ctx context.Context, f *flow, next *machine.Next) er
 	switch {
 	case err != nil:
 		return d.stored(f, next.ID, err)
-	case record == nil:
+	case record.Generation == 0:
 		result = machine.Nothing
 	}
 	_, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
-		return m.Stored(next.ID, result, record, now)
+		return m.Stored(next.ID, result, record.Body, now)
 	})
 	return err
 }

@@ -14,12 +14,14 @@ import (
 
 // Which token does a request get, and what if the server refuses it?
 
-// holdsTokens tells whether there may be a token for the server. Those held before a failed flow may still be good.
-func (d *driver) holdsTokens() (bool, error) {
-	d.mu.Lock()
-	kind := d.step.Next.Kind
-	d.mu.Unlock()
-	if kind != machine.Failed {
+// holdsTokens tells whether there may be a token for the server, once the stored credentials have been read. Those held before
+// a failed flow may still be good.
+func (d *driver) holdsTokens(ctx context.Context) (bool, error) {
+	kind, err := d.load(ctx)
+	if err != nil && !isFailure(err) {
+		return false, err
+	}
+	if err == nil && kind != machine.Failed {
 		return kind == machine.Authorized, nil
 	}
 	credentials, _, err := d.authorization(http.MethodPost, d.config.ServerURL())
@@ -33,7 +35,7 @@ func (d *driver) authorization(method, url string) (machine.Credentials, credent
 	if d.closed {
 		return 0, credential{}, ErrClosed
 	}
-	credentials, value, generation, err := d.machine.Authorization(method, url, time.Now())
+	credentials, value, generation, err := d.machine.Authorization(method, url, d.now())
 	return credentials, credential{value, generation, d.step.Deadline}, err
 }
 
@@ -43,14 +45,6 @@ type credential struct {
 	generation uint64
 	// renewal is when to ask again.
 	renewal time.Time
-}
-
-func (c credential) token() *oauth2.Token {
-	return &oauth2.Token{
-		AccessToken: strings.TrimPrefix(c.value, "Bearer "),
-		TokenType:   "Bearer",
-		Expiry:      c.renewal,
-	}
 }
 
 // credential is the one for a request, refreshed if that is due; zero if none is held, or none for this URL.
@@ -74,7 +68,7 @@ func (d *driver) credential(ctx context.Context, method, url string) (credential
 		case idle:
 			return credential{}, nil
 		default:
-			if err := d.load(ctx); err != nil {
+			if _, err := d.load(ctx); err != nil {
 				return credential{}, err
 			}
 		}
@@ -89,7 +83,13 @@ func (d *driver) token(ctx context.Context, method, url string) (*oauth2.Token, 
 	if held.renewal.IsZero() {
 		held.renewal = d.expiry(ctx, held.generation)
 	}
-	return held.token(), nil
+	value := strings.TrimPrefix(held.value, "Bearer ")
+	if given := d.given.Load(); given != nil && given.AccessToken == value && given.Expiry.Equal(held.renewal) {
+		return given, nil
+	}
+	fresh := &oauth2.Token{AccessToken: value, TokenType: "Bearer", Expiry: held.renewal}
+	d.given.Store(fresh)
+	return fresh, nil
 }
 
 // lifetime is when the token of a generation expires.
@@ -128,10 +128,10 @@ func (d *driver) describe(ctx context.Context) (*Grant, error) {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}
 	record, err := d.store.Load(ctx, key)
-	if err != nil || record == nil {
+	if err != nil || record.Generation == 0 {
 		return nil, err
 	}
-	grant, err := machine.DescribeGrant(record)
+	grant, err := machine.DescribeGrant(record.Body)
 	if err != nil {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}

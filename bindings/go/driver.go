@@ -5,7 +5,10 @@ import (
 	"errors"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/machine"
 )
@@ -19,6 +22,7 @@ type host struct {
 	network sender
 	trace   func(Decision)
 	client  func(ctx context.Context, issuer, redirectURI string) (Client, error)
+	now     func() time.Time
 }
 
 // sender sends requests within their limits.
@@ -43,6 +47,8 @@ type driver struct {
 	closed bool
 	// lifetime is that of the token last asked about.
 	lifetime lifetime
+	// given is the token last given out. Nobody may change it (oauth2.TokenSource), and so all who get it share it.
+	given atomic.Pointer[oauth2.Token]
 }
 
 // flow is the carrying out of actions until the machine rests.
@@ -105,14 +111,14 @@ func connect(m *machine.Machine, now time.Time) (machine.Step, error) { return m
 func refresh(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Refresh(now) }
 
 // settle waits for the flow under way, and tells the machine of an event if that has not served its purpose too. Where the
-// event begins a flow, it waits for that one.
+// event begins a flow, it waits for that one. A machine that has not read the stored credentials yet does so first.
 func (d *driver) settle(ctx context.Context, event event) (machine.Step, error) {
 	for {
-		ready, err := d.ready(ctx)
+		free, err := d.free(ctx)
 		if err != nil {
 			return machine.Step{}, err
 		}
-		if !ready {
+		if !free {
 			continue
 		}
 		step, err := d.tell(event)
@@ -124,45 +130,48 @@ func (d *driver) settle(ctx context.Context, event event) (machine.Step, error) 
 	}
 }
 
-// load waits for the flow under way, and reads the stored credentials if that was not done yet.
-func (d *driver) load(ctx context.Context) error {
+// load waits for the flow under way, and reads the stored credentials if that was not done yet. It tells where the machine
+// rests then.
+func (d *driver) load(ctx context.Context) (machine.Kind, error) {
 	for {
-		ready, err := d.ready(ctx)
+		free, err := d.free(ctx)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if ready {
+		if !free {
+			continue
+		}
+		if kind := d.step.Next.Kind; kind.Rests() {
 			d.mu.Unlock()
-			return nil
+			return kind, nil
+		}
+		if err := d.await(ctx, d.begin(ctx)); err != nil {
+			return 0, err
 		}
 	}
 }
 
-// ready tells whether the machine rests and may be told something; then the mutex is held. Otherwise it has waited for what
-// the machine was at, and gives the error of that: theirs was ours, and a second try would ask the user the same again.
-func (d *driver) ready(ctx context.Context) (bool, error) {
+// free tells whether no flow is under way; then the mutex is held. Otherwise it has waited for the one that was, and gives the
+// error of that: theirs was ours, and a second try would ask the user the same again.
+func (d *driver) free(ctx context.Context) (bool, error) {
 	if ctx.Err() != nil {
 		return false, abandoned(ctx)
 	}
 	d.mu.Lock()
-	switch {
-	case d.closed:
+	if d.closed {
 		d.mu.Unlock()
 		return false, ErrClosed
-	case d.flow != nil:
-		lost := d.flow.abandoned
-		err := d.await(ctx, d.flow)
-		if lost && ctx.Err() == nil {
-			// That it was cancelled, when nobody waited for it, was not on our behalf.
-			return false, nil
-		}
-		return false, err
-	case !d.step.Next.Kind.Rests():
-		// The stored credentials have not been read yet.
-		return false, d.await(ctx, d.begin(ctx))
-	default:
+	}
+	if d.flow == nil {
 		return true, nil
 	}
+	lost := d.flow.abandoned
+	err := d.await(ctx, d.flow)
+	if lost && ctx.Err() == nil {
+		// That it was cancelled, when nobody waited for it, was not on our behalf.
+		return false, nil
+	}
+	return false, err
 }
 
 // signOut ends the flow under way, if there is one, and forgets the credentials.
@@ -239,7 +248,7 @@ func (d *driver) cancel(f *flow) {
 
 // tell hands an event to the machine. The mutex is held.
 func (d *driver) tell(event event) (machine.Step, error) {
-	step, err := event(d.machine, time.Now())
+	step, err := event(d.machine, d.now())
 	if err == nil {
 		d.step = step
 	}
@@ -381,6 +390,7 @@ func (d *driver) close() {
 		d.mu.Lock()
 	}
 	d.machine.Close()
+	d.given.Store(nil)
 	d.mu.Unlock()
 }
 
@@ -389,7 +399,7 @@ func explain(failure *machine.Failure, trouble error) error {
 	if failure == nil {
 		return nil
 	}
-	return failed(failure, trouble)
+	return &flowError{failure, trouble}
 }
 
 // leadsToRefresh: from the reading of the grant to the writing of its new tokens, nothing else is done.

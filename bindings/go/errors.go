@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"golang.org/x/oauth2"
 
@@ -44,64 +43,6 @@ const (
 	Stop = machine.Stop
 )
 
-// Error says why there is no token. It is safe to print in every form. Two errors are the same to errors.Is when they
-// have the same code: errors.Is(err, &mcpoauth.Error{Code: "access_denied"}).
-type Error struct {
-	// Code is the stable name of what happened.
-	Code string
-	// Stage is the part of the flow in which it happened: resource_discovery, server_discovery, registration,
-	// authorization, token_exchange, refresh, use or store.
-	Stage string
-	// Fault is whose fault it is: server, configuration, user, network or host.
-	Fault string
-	// Advice is what to do about it.
-	Advice Advice
-	// RetryAfter is how long to wait, where the advice is to wait.
-	RetryAfter time.Duration
-	// Status is the HTTP status that the server answered with, if that matters; or 0.
-	Status int
-	// Text says what happened in a sentence.
-	Text string
-	// Clause is the clause of a specification that it rests on.
-	Clause string
-	// ServerCode and ServerText are the server's own words: untrusted, to be shown at most.
-	ServerCode, ServerText string
-	// Subject is what it is about: an issuer, a member of a document, a cause.
-	Subject string
-	// Expected and Received are what was compared, where two values were.
-	Expected, Received string
-
-	cause error
-}
-
-// Error says what happened.
-func (e *Error) Error() string {
-	text := "mcpoauth: " + e.Text
-	if e.cause != nil {
-		text += ": " + e.cause.Error()
-	}
-	return text
-}
-
-// Is tells whether target is an *Error with the same code.
-func (e *Error) Is(target error) bool {
-	other, ok := target.(*Error)
-	return ok && other.Code == e.Code
-}
-
-// Unwrap gives what the store, the user agent or the context said. A refused refresh is also an *[oauth2.RetrieveError],
-// by which other libraries recognise that only a new sign-in helps.
-func (e *Error) Unwrap() []error {
-	var causes []error
-	if e.cause != nil {
-		causes = append(causes, e.cause)
-	}
-	if e.Code == codeRefreshRejected {
-		causes = append(causes, &oauth2.RetrieveError{ErrorCode: "invalid_grant", ErrorDescription: e.ServerText})
-	}
-	return causes
-}
-
 // The codes that the driver itself looks at.
 const (
 	codeCancelled       = "cancelled"
@@ -109,23 +50,33 @@ const (
 	codeRefreshRejected = "refresh_rejected"
 )
 
-func failed(failure *machine.Failure, cause error) *Error {
-	return &Error{
-		Code:       failure.Code,
-		Stage:      failure.Stage,
-		Fault:      failure.Fault,
-		Advice:     failure.Advice,
-		RetryAfter: failure.RetryAfter,
-		Status:     failure.Status,
-		Text:       failure.Text,
-		Clause:     failure.Clause,
-		ServerCode: failure.ServerCode,
-		ServerText: failure.ServerText,
-		Subject:    failure.Subject,
-		Expected:   failure.Expected,
-		Received:   failure.Received,
-		cause:      cause,
+// flowError is what a caller gets for a flow that failed.
+type flowError struct {
+	failure *Error
+	// cause is what went wrong on our side behind it, if anything did.
+	cause error
+}
+
+// Error says what happened.
+func (e *flowError) Error() string {
+	text := "mcpoauth: " + e.failure.Text
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
 	}
+	return text
+}
+
+// Unwrap gives the *[Error], and what the store or the user agent said. A refused refresh is also an *[oauth2.RetrieveError],
+// by which other libraries recognise that only a new sign-in helps.
+func (e *flowError) Unwrap() []error {
+	causes := []error{e.failure}
+	if e.cause != nil {
+		causes = append(causes, e.cause)
+	}
+	if e.failure.Code == codeRefreshRejected {
+		causes = append(causes, &oauth2.RetrieveError{ErrorCode: "invalid_grant", ErrorDescription: e.failure.ServerText})
+	}
+	return causes
 }
 
 // NeedsUserError says that a person must sign in, and where. The sign-in is pending in the store until it expires: send the

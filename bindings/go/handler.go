@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -40,6 +41,7 @@ func New(settings Settings, options *Options) (*Handler, error) {
 		network: theNetwork(),
 		trace:   options.Trace,
 		client:  options.Client,
+		now:     time.Now,
 	}
 	if host.store == nil {
 		if host.store, err = DefaultStore(); err != nil {
@@ -128,10 +130,7 @@ var errNoToken = errors.New("mcpoauth: the token expired at once")
 // TokenSource implements OAuthHandler of the official SDK. It is nil where no token is held: the request goes without, and
 // Authorize is called when the server minds. The context must live as long as the source.
 func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
-	if err := h.get().load(ctx); err != nil && !isFailure(err) {
-		return nil, err
-	}
-	if held, err := h.get().holdsTokens(); err != nil || !held {
+	if held, err := h.get().holdsTokens(ctx); err != nil || !held {
 		return nil, err
 	}
 	return tokenSource(func() (*oauth2.Token, error) {

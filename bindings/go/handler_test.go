@@ -368,12 +368,12 @@ func TestAClientThatIsAskedForComesFromTheConfiguration(t *testing.T) {
 }
 
 func TestARefusedRefreshIsKnownToOtherLibraries(t *testing.T) {
-	failure := &Error{Code: "refresh_rejected", Text: "refused"}
+	failure := &flowError{failure: &Error{Code: "refresh_rejected", Text: "refused"}}
 	var retrieve *oauth2.RetrieveError
 	if !errors.As(failure, &retrieve) || retrieve.ErrorCode != "invalid_grant" {
 		t.Fatal(failure)
 	}
-	if errors.As(&Error{Code: "refresh_throttled"}, &retrieve) {
+	if errors.As(&flowError{failure: &Error{Code: "refresh_throttled"}}, &retrieve) {
 		t.Fatal("a passing fault is no reason to sign in")
 	}
 }

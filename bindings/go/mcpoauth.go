@@ -34,6 +34,9 @@ type (
 	AuthMethod = machine.AuthMethod
 	// SettingsError is what [New] says of settings that cannot work.
 	SettingsError = machine.SettingsError
+	// Error says why there is no token: errors.As finds it, and errors.Is tells whether one has the code of another,
+	// as in errors.Is(err, &mcpoauth.Error{Code: "access_denied"}).
+	Error = machine.Failure
 	// Decision is one thing that the state machine decided.
 	Decision = machine.Decision
 	// Client is what [Options.Client] provides.

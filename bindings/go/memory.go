@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/internal/shelf"
 )
 
 // MemoryStore keeps records for the life of the process. The zero value is ready to use.
@@ -21,10 +23,10 @@ var (
 )
 
 // Load implements [Store].
-func (s *MemoryStore) Load(_ context.Context, key string) ([]byte, error) {
+func (s *MemoryStore) Load(_ context.Context, key string) (Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.records[key].Body, nil
+	return s.records[key], nil
 }
 
 // Save implements [Store].
@@ -38,7 +40,7 @@ func (s *MemoryStore) Save(_ context.Context, key string, expected uint64, recor
 		s.records = make(map[string]Record)
 	}
 	if !record.ExpiresAt.IsZero() {
-		s.sweep(time.Now().Add(-abandonedAfter))
+		s.sweep(time.Now().Add(-shelf.AbandonedAfter))
 	}
 	s.records[key] = record
 	return nil

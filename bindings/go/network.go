@@ -138,41 +138,17 @@ func causeOf(ctx context.Context, err error) machine.Cause {
 
 // send gives the answer to a request of the machine, or why there is none.
 func (n *network) send(ctx context.Context, request *machine.Request) (*answer, machine.Cause, error) {
-	header := make(http.Header, len(request.Headers))
-	values := make([]string, len(request.Headers))
-	for i, field := range request.Headers {
-		values[i] = field.Value
-		header[canonical(field.Name)] = values[i : i+1 : i+1]
-	}
 	ctx, cancel := context.WithTimeout(ctx, request.Timeout)
 	defer cancel()
-	return n.exchange(ctx, request, header)
-}
-
-// canonical spares the writing anew of the names that the machine uses.
-func canonical(name string) string {
-	switch name {
-	case "accept":
-		return "Accept"
-	case "authorization":
-		return "Authorization"
-	case "content-type":
-		return "Content-Type"
-	case "mcp-protocol-version":
-		return "Mcp-Protocol-Version"
-	case "user-agent":
-		return "User-Agent"
-	default:
-		return http.CanonicalHeaderKey(name)
-	}
-}
-
-func (n *network) exchange(ctx context.Context, request *machine.Request, header http.Header) (*answer, machine.Cause, error) {
 	outgoing, err := http.NewRequestWithContext(ctx, request.Method, request.URL, nil)
 	if err != nil {
 		return nil, machine.Connect, err
 	}
-	outgoing.Header = header
+	values := make([]string, len(request.Headers))
+	for i, field := range request.Headers {
+		values[i] = field.Value
+		outgoing.Header[canonical(field.Name)] = values[i : i+1 : i+1]
+	}
 	if request.Body != nil {
 		outgoing.Body = io.NopCloser(bytes.NewReader(request.Body))
 		outgoing.ContentLength = int64(len(request.Body))
@@ -193,6 +169,24 @@ func (n *network) exchange(ctx context.Context, request *machine.Request, header
 		return nil, machine.TooLarge, nil
 	}
 	return &answer{response.StatusCode, response.Header, body}, 0, nil
+}
+
+// canonical spares the writing anew of the names that the machine uses.
+func canonical(name string) string {
+	switch name {
+	case "accept":
+		return "Accept"
+	case "authorization":
+		return "Authorization"
+	case "content-type":
+		return "Content-Type"
+	case "mcp-protocol-version":
+		return "Mcp-Protocol-Version"
+	case "user-agent":
+		return "User-Agent"
+	default:
+		return http.CanonicalHeaderKey(name)
+	}
 }
 
 // read gives a body, or one byte more than the most that it may be.
@@ -216,11 +210,18 @@ func (n *network) hop(ctx context.Context, reach machine.Reach, page string) (in
 		// Somebody else's application, which is not here.
 		return 0, "", ErrNeedsUser
 	}
-	ctx, cancel := context.WithTimeout(ctx, hopTimeout)
-	defer cancel()
-	request := &machine.Request{Method: http.MethodGet, URL: page, MaxBodyBytes: maxPage, Reach: reach}
-	header := http.Header{"Accept": {"text/html, */*;q=0.1"}, "User-Agent": {"mcpoauth-go/" + machine.Version()}}
-	answer, cause, err := n.exchange(ctx, request, header)
+	request := &machine.Request{
+		Method: http.MethodGet,
+		URL:    page,
+		Headers: []machine.Header{
+			{Name: "accept", Value: "text/html, */*;q=0.1"},
+			{Name: "user-agent", Value: "mcpoauth-go/" + machine.Version()},
+		},
+		Timeout:      hopTimeout,
+		MaxBodyBytes: maxPage,
+		Reach:        reach,
+	}
+	answer, cause, err := n.send(ctx, request)
 	if answer == nil {
 		return 0, "", errors.Join(errors.New("mcpoauth: no answer: "+cause.String()), err)
 	}

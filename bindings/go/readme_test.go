@@ -2,8 +2,6 @@ package mcpoauth_test
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"errors"
 	"flag"
@@ -22,6 +20,7 @@ import (
 	mcpoauth "github.com/mcp-oauth-core/mcp-oauth-core/bindings/go"
 	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/internal/testbed"
 	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/machine"
+	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/storetest"
 )
 
 // What the README shows stands here, word for word, and is run.
@@ -134,44 +133,26 @@ func TestREADMEOtherClientsAndErrors(t *testing.T) {
 	}
 }
 
-// sealedStore encrypts each record before another store keeps it.
-type sealedStore struct {
-	inner mcpoauth.Store
-	aead  cipher.AEAD
-}
-
-func (s sealedStore) Load(ctx context.Context, key string) ([]byte, error) {
-	sealed, err := s.inner.Load(ctx, key)
-	if err != nil || sealed == nil {
+// sealed encrypts each record before another store keeps it.
+func sealed(inner mcpoauth.Store, key []byte) (mcpoauth.Store, error) {
+	sealer, err := mcpoauth.NewAESGCMSealer(key)
+	if err != nil {
 		return nil, err
 	}
-	return s.aead.Open(nil, nil, sealed, []byte(key))
+	return mcpoauth.NewSealedStore(inner, sealer), nil
 }
 
-func (s sealedStore) Save(ctx context.Context, key string, expected uint64, record mcpoauth.Record) error {
-	record.Body = s.aead.Seal(nil, nil, record.Body, []byte(key))
-	return s.inner.Save(ctx, key, expected, record)
-}
-
-func (s sealedStore) Delete(ctx context.Context, key string, expected uint64) error {
-	return s.inner.Delete(ctx, key, expected)
-}
-
-func TestREADMECustomStore(t *testing.T) {
+func TestREADMESealedStore(t *testing.T) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
-	block, err := aes.NewCipher(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		t.Fatal(err)
-	}
 	inner := &mcpoauth.MemoryStore{}
 	bed := testbed.Start(t, nil)
 	for range 2 {
-		handler := newHandler(t, bed, &mcpoauth.Options{Store: sealedStore{inner, aead}})
+		store, err := sealed(inner, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		handler := newHandler(t, bed, &mcpoauth.Options{Store: store})
 		if err := handler.SignIn(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -183,10 +164,19 @@ func TestREADMECustomStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body, err := inner.Load(t.Context(), key); err != nil || body == nil || strings.Contains(string(body), "refresh") {
-		t.Fatalf("%q %v", body, err)
+	if held, err := inner.Load(t.Context(), key); err != nil || held.Generation == 0 || strings.Contains(string(held.Body), "refresh") {
+		t.Fatalf("%q %v", held.Body, err)
 	}
 }
+
+func TestMyStore(t *testing.T) {
+	storetest.Run(t, storetest.Subject{
+		Open: func(tb testing.TB, folder string) mcpoauth.Store { return openMyStore(tb, folder) },
+	})
+}
+
+// openMyStore stands in for the store of whoever reads the page.
+var openMyStore = openFiles
 
 // newAccount gives the handler of one user of a web back end. The settings and the store are the same in every process.
 func newAccount(server, user string, store mcpoauth.Store) (*mcpoauth.Handler, error) {

@@ -16,8 +16,8 @@ import (
 //
 // A store that also implements [Holder] keeps two processes from refreshing at once.
 type Store interface {
-	// Load reads the body of a record; nil if there is none.
-	Load(ctx context.Context, key string) ([]byte, error)
+	// Load reads a record; its generation is 0 if there is none. When it expires need not be told.
+	Load(ctx context.Context, key string) (Record, error)
 	// Save writes a record if the store holds the generation expected, where 0 stands for no record: generations count
 	// from 1.
 	Save(ctx context.Context, key string, expected uint64, record Record) error
@@ -35,7 +35,7 @@ type Holder interface {
 
 // Record is what a [Store] keeps.
 type Record struct {
-	// Generation is to be compared at the next write.
+	// Generation is to be compared at the next write. It fits into 63 bits.
 	Generation uint64
 	// Body is secret. The store may keep it, and must not change it.
 	Body []byte

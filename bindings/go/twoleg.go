@@ -49,10 +49,10 @@ func (h *Handler) Finish(ctx context.Context, callbackURL string) error {
 	if err != nil {
 		return fmt.Errorf("mcpoauth: the sign-in could not be read: %w", err)
 	}
-	if record == nil {
+	if record.Generation == 0 {
 		return ErrUnknownSignIn
 	}
-	pending, err := machine.Resume(h.get().config, h.get().account, record)
+	pending, err := machine.Resume(h.get().config, h.get().account, record.Body)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnknownSignIn, err)
 	}

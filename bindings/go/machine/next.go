@@ -177,30 +177,41 @@ func (a Access) Format(f fmt.State, _ rune) { io.WriteString(f, a.String()) }
 // MarshalText implements [encoding.TextMarshaler].
 func (a Access) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// Failure says why a flow ended without tokens. All of it is safe to print.
+// Failure says why a flow ended without tokens. It is safe to print in every form. As an error, it is the same to errors.Is
+// as another with the same code.
 type Failure struct {
 	// Code is the stable name of what happened.
 	Code string
-	// Stage is where in the flow it happened.
+	// Stage is the part of the flow in which it happened: resource_discovery, server_discovery, registration,
+	// authorization, token_exchange, refresh, use or store.
 	Stage string
 	// Fault is whose fault it is: server, configuration, user, network or host.
 	Fault string
-	// Advice is what to do: retry_after, restart, reconfigure, ask_user or stop.
+	// Advice is what to do about it.
 	Advice Advice
 	// RetryAfter is how long to wait, where the advice is to wait.
 	RetryAfter time.Duration
-	// Status is the HTTP status that the server answered with, or 0.
+	// Status is the HTTP status that the server answered with, if that matters; or 0.
 	Status int
-	// Text says it in a sentence.
+	// Text says what happened in a sentence.
 	Text string
-	// Clause is what it rests on.
+	// Clause is the clause of a specification that it rests on.
 	Clause string
-	// ServerCode and ServerText are the server's own words: untrusted, never to be acted on.
+	// ServerCode and ServerText are the server's own words: untrusted, to be shown at most.
 	ServerCode, ServerText string
-	// Subject is what it is about.
+	// Subject is what it is about: an issuer, a member of a document, a cause.
 	Subject string
-	// Expected and Received are the two values that were compared.
+	// Expected and Received are what was compared, where two values were.
 	Expected, Received string
+}
+
+// Error says what happened.
+func (f *Failure) Error() string { return "machine: " + f.Text }
+
+// Is tells whether target is a Failure with the same code.
+func (f *Failure) Is(target error) bool {
+	other, ok := target.(*Failure)
+	return ok && other.Code == f.Code
 }
 
 // Advice is what to do about a failure.

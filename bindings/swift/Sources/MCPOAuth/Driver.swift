@@ -60,6 +60,8 @@ actor Driver {
     private static let leastTick: UInt64 = 1_000
     /// A machine that slept for the night wakes up late: the clock is looked at this often.
     private static let nap: UInt64 = 20_000
+    /// On no queue of its own each timer would wake a thread of its own on Linux, and Dispatch keeps memory for each thread.
+    private static let clock = DispatchQueue(label: "mcp-oauth.clock")
 
     init(_ setup: Setup, machine: Machine? = nil) {
         self.setup = setup
@@ -196,7 +198,7 @@ actor Driver {
     /// Gives up a sign-in that nobody finishes. A timer rather than a sleeping task: what is left of one that is cancelled
     /// stays in memory for as long as it would have slept.
     private func keepTime(of id: UInt64) {
-        let timer = DispatchSource.makeTimerSource()
+        let timer = DispatchSource.makeTimerSource(queue: Self.clock)
         timer.setEventHandler { [weak self] in
             Task { [weak self] in await self?.lookAtClock(for: id) }
         }

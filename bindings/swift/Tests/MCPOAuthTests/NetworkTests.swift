@@ -51,17 +51,10 @@ struct CannedServer {
     }
 }
 
-/// Each network of this platform.
-private var networks: [any Network] {
-    #if canImport(FoundationNetworking)
-        [CurlNetwork(), URLSessionNetwork()]
-    #else
-        [URLSessionNetwork()]
-    #endif
-}
-
 // One at a time: a proxy of the environment is everyone's.
 @Suite(.serialized) struct NetworkTests {
+    var network: any Network = platformNetwork
+
     static func request(
         _ url: String, most: Int = 1000, timeout: Duration = .seconds(10), reach: Reach = .loopback
     ) -> NetworkRequest {
@@ -80,13 +73,11 @@ private var networks: [any Network] {
     }
 
     @Test func aRedirectIsHandedBack() async throws {
-        for network in networks {
-            let server = try CannedServer(
-                "HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example.com/?a=%2F\r\nContent-Length: 4\r\n\r\nhere")
-            let reply = try await network.send(Self.request(server.url))
-            let location = reply.headers.first { $0.name.lowercased() == "location" }?.value
-            #expect(reply.status == 302 && location == "https://elsewhere.example.com/?a=%2F")
-        }
+        let server = try CannedServer(
+            "HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example.com/?a=%2F\r\nContent-Length: 4\r\n\r\nhere")
+        let reply = try await network.send(Self.request(server.url))
+        let location = reply.headers.first { $0.name.lowercased() == "location" }?.value
+        #expect(reply.status == 302 && location == "https://elsewhere.example.com/?a=%2F")
     }
 
     static let refusal = """
@@ -95,11 +86,9 @@ private var networks: [any Network] {
         """
 
     @Test func aRefusalIsHandedBackWithItsBody() async throws {
-        for network in networks {
-            let server = try CannedServer(Self.refusal)
-            let reply = try await network.send(Self.request(server.url))
-            #expect(reply.status == 401 && reply.body == Data(#"{"error":"invalid_client"}"#.utf8))
-        }
+        let server = try CannedServer(Self.refusal)
+        let reply = try await network.send(Self.request(server.url))
+        #expect(reply.status == 401 && reply.body == Data(#"{"error":"invalid_client"}"#.utf8))
     }
 
     @Test(arguments: ["Bearer", "Basic", "Negotiate", "Basic realm=\"", ",,", "", "caf\u{e9}"])
@@ -120,41 +109,31 @@ private var networks: [any Network] {
 
     @Test func anAnswerMayBeAsLargeAsItsLimitAndNoLarger() async throws {
         let body = String(repeating: "x", count: 1000)
-        for network in networks {
-            let announced = try CannedServer("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n\(body)")
-            #expect(try await network.send(Self.request(announced.url)).body.count == 1000)
-            #expect(await Self.cause(Self.request(announced.url, most: 999), network) == .tooLarge)
-            let unannounced = try CannedServer("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\(body)")
-            #expect(await Self.cause(Self.request(unannounced.url, most: 999), network) == .tooLarge)
-        }
+        let announced = try CannedServer("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n\(body)")
+        #expect(try await network.send(Self.request(announced.url)).body.count == 1000)
+        #expect(await Self.cause(Self.request(announced.url, most: 999), network) == .tooLarge)
+        let unannounced = try CannedServer("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\(body)")
+        #expect(await Self.cause(Self.request(unannounced.url, most: 999), network) == .tooLarge)
     }
 
     @Test func silenceEndsInTime() async throws {
-        for network in networks {
-            let server = try CannedServer(nil)
-            #expect(await Self.cause(Self.request(server.url, timeout: .milliseconds(200)), network) == .timeout)
-        }
+        let server = try CannedServer(nil)
+        #expect(await Self.cause(Self.request(server.url, timeout: .milliseconds(200)), network) == .timeout)
     }
 
     @Test func aConnectionThatBreaksIsSaidToHaveBroken() async throws {
-        for network in networks {
-            let server = try CannedServer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-            #expect(await Self.cause(Self.request(server.url), network) == .interrupted)
-        }
+        let server = try CannedServer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        #expect(await Self.cause(Self.request(server.url), network) == .interrupted)
     }
 
     @Test(arguments: ["http://127.0.0.1:1/", "http://localhost:1/"])
     func anAddressOutsideItsReachIsNotConnectedTo(url: String) async {
-        for network in networks {
-            #expect(await Self.cause(Self.request(url, reach: .public), network) == .blocked)
-            #expect(await Self.cause(Self.request(url), network) == .connect)
-        }
+        #expect(await Self.cause(Self.request(url, reach: .public), network) == .blocked)
+        #expect(await Self.cause(Self.request(url), network) == .connect)
     }
 
     @Test func aNameThatDoesNotResolveIsSaidSo() async {
-        for network in networks {
-            #expect(await Self.cause(Self.request("https://nowhere.invalid/", reach: .public), network) == .dns)
-        }
+        #expect(await Self.cause(Self.request("https://nowhere.invalid/", reach: .public), network) == .dns)
     }
 
     @Test func aServerWithoutACertificateIsRefused() async throws {
@@ -164,12 +143,10 @@ private var networks: [any Network] {
     }
 
     @Test func aCancelledExchangeEndsAtOnce() async throws {
-        for network in networks {
-            let server = try CannedServer(nil)
-            let exchange = Task { await Self.cause(Self.request(server.url), network) }
-            try await Task.sleep(for: .milliseconds(50))
-            exchange.cancel()
-            #expect(await exchange.value == .interrupted)
-        }
+        let server = try CannedServer(nil)
+        let exchange = Task { await Self.cause(Self.request(server.url), network) }
+        try await Task.sleep(for: .milliseconds(50))
+        exchange.cancel()
+        #expect(await exchange.value == .interrupted)
     }
 }

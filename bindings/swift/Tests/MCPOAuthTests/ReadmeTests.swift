@@ -9,7 +9,8 @@ import Testing
     import FoundationNetworking
 #endif
 
-private let initialize = """
+/// What opens a session of MCP.
+let initialize = """
     {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},
     "clientInfo":{"name":"readme","version":"1"}}}
     """

@@ -54,6 +54,8 @@
             process.standardInput = FileHandle.nullDevice
             process.standardOutput = FileHandle.nullDevice
             process.standardError = FileHandle.nullDevice
+            // On Linux a process that nobody waits for stays in memory after its end.
+            process.terminationHandler = { $0.waitUntilExit() }
             do { try process.run() } catch { return false }
             let end = ContinuousClock.now + patience
             while process.isRunning && ContinuousClock.now < end {

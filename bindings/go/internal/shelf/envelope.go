@@ -1,4 +1,4 @@
-package mcpoauth
+package shelf
 
 import (
 	"bytes"
@@ -31,27 +31,27 @@ func seal(record Record) []byte {
 	return append(append(sealed, line...), record.Body...)
 }
 
-func unseal(sealed []byte) (*Record, error) {
+func unseal(sealed []byte) (Record, error) {
 	line, body, found := bytes.Cut(sealed, []byte("\n"))
 	words := strings.Split(string(line), " ")
 	if !found || len(words) < 2 || words[0] != envelopeMagic {
-		return nil, errDamaged
+		return Record{}, errDamaged
 	}
 	if words[1] != envelopeVersion {
-		return nil, errTooNew
+		return Record{}, errTooNew
 	}
 	if len(words) != 4 {
-		return nil, errDamaged
+		return Record{}, errDamaged
 	}
 	generation, err := strconv.ParseUint(words[2], 10, 64)
 	if err != nil {
-		return nil, errDamaged
+		return Record{}, errDamaged
 	}
-	record := &Record{Generation: generation, Body: body}
+	record := Record{Generation: generation, Body: body}
 	if words[3] != "-" {
 		millis, err := strconv.ParseInt(words[3], 10, 64)
 		if err != nil {
-			return nil, errDamaged
+			return Record{}, errDamaged
 		}
 		record.ExpiresAt = time.UnixMilli(millis)
 	}
