@@ -82,10 +82,16 @@ impl<T> Pending<T> {
 
     /// Drops what has expired at `now`.
     pub fn expire(&mut self, now: Timestamp) {
-        while let Some((at, digest)) = self.by_end.first().copied()
-            && at <= now
-        {
-            self.remove(&digest);
+        while self.take_expired(now).is_some() {}
+    }
+
+    /// Takes one that has expired at `now`, before it is dropped: for who keeps more about it elsewhere.
+    pub fn take_expired(&mut self, now: Timestamp) -> Option<T> {
+        let (at, digest) = self.by_end.first().copied()?;
+        if at <= now {
+            self.remove(&digest)
+        } else {
+            None
         }
     }
 
@@ -170,6 +176,17 @@ mod tests {
         assert_eq!(pending.take(query("state=one"), LATER), None);
         assert!(pending.is_empty());
         assert_eq!(pending.insert("three", LATER.after(1), 3, LATER), Ok(None));
+    }
+
+    #[test]
+    fn what_has_expired_is_handed_over_before_it_is_dropped() {
+        let mut pending = waiting(&["one", "two"]);
+        assert_eq!(pending.take_expired(NOW), None);
+        let mut expired = [pending.take_expired(LATER), pending.take_expired(LATER)];
+        expired.sort_unstable();
+        assert_eq!(expired, [Some(0), Some(1)]);
+        assert_eq!(pending.take_expired(LATER), None);
+        assert!(pending.is_empty());
     }
 
     #[test]

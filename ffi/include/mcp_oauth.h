@@ -4,17 +4,19 @@
  *
  * WHO OWNS WHAT
  *
- * Handles   mcp_oauth_settings, mcp_oauth_config, mcp_oauth_machine and mcp_oauth_grant come from a function with an
- *           out-pointer and are yours. Each has one free function, which takes the address of your pointer and sets it to
- *           NULL; freeing NULL is fine, freeing a copy of a freed pointer is not. A machine keeps what it needs of its
- *           configuration alive, so the order in which you free does not matter.
+ * Handles   mcp_oauth_settings, mcp_oauth_config, mcp_oauth_machine, mcp_oauth_pending, mcp_oauth_grant and
+ *           mcp_oauth_flow come from a function with an out-pointer and are yours. Each has one free function, which takes
+ *           the address of your pointer and sets it to NULL; freeing NULL is fine, freeing a copy of a freed pointer is not.
+ *           A machine keeps what it needs of its configuration alive, so the order in which you free does not matter.
  * Buffers   A mcp_oauth_buffer is yours; mcp_oauth_buffer_free overwrites it with zeros first.
  * Slices    Going in, a mcp_oauth_slice (and an array of them) is yours and is read during the call alone: what is kept is
  *           copied. Coming out, it is borrowed, and stays valid
  *             - in a mcp_oauth_step, mcp_oauth_request_headers: until the next event function on that machine, or its end;
  *             - in a mcp_oauth_trace_entry: until the next mcp_oauth_machine_take_trace on that machine, or its end;
- *             - from a configuration or in a mcp_oauth_grant: until that is freed;
- *             - in a mcp_oauth_config_error, from mcp_oauth_status_text and mcp_oauth_version: for ever.
+ *             - from a configuration, from mcp_oauth_machine_grant_key, in a mcp_oauth_grant or mcp_oauth_flow: until that
+ *               is freed;
+ *             - in a mcp_oauth_config_error, from mcp_oauth_status_text and mcp_oauth_version, and the member that
+ *               mcp_oauth_machine_tokens_provided names: for ever.
  *           Event functions are those that take the time and a mcp_oauth_step. Do not give slices of a step back to an
  *           event function of the same machine, except `redirect_uri`: copy them.
  * Text      UTF-8, counted, without a NUL at the end: print it with "%.*s".
@@ -80,6 +82,10 @@ enum mcp_oauth_status
      */
     MCP_OAUTH_STATUS_CONFIG = 5,
     /**
+     * There are as many sign-ins as may wait at once.
+     */
+    MCP_OAUTH_STATUS_FULL = 6,
+    /**
      * The answer names an action that was never given out.
      */
     MCP_OAUTH_STATUS_MISUSE_UNKNOWN_ACTION = 16,
@@ -103,6 +109,10 @@ enum mcp_oauth_status
      * The client has no secret, but its authentication method needs one.
      */
     MCP_OAUTH_STATUS_MISUSE_CLIENT_SECRET = 21,
+    /**
+     * A member of the tokens that were brought cannot be used; the call says which.
+     */
+    MCP_OAUTH_STATUS_MISUSE_TOKENS = 22,
     /**
      * The bytes are no record of this library.
      */
@@ -201,6 +211,14 @@ enum mcp_oauth_ignored
      * Credentials are being written or exchanged: finishing is quick and loses nothing.
      */
     MCP_OAUTH_IGNORED_TOO_LATE = 8,
+    /**
+     * A flow is under way: cancel it first, or wait for its end.
+     */
+    MCP_OAUTH_IGNORED_FLOW_UNDER_WAY = 9,
+    /**
+     * The machine knows a newer grant than the one it is told of.
+     */
+    MCP_OAUTH_IGNORED_OUTDATED = 10,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -255,6 +273,11 @@ enum mcp_oauth_kind
      * `mcp_oauth_machine_client_provided` or `mcp_oauth_machine_declined`.
      */
     MCP_OAUTH_KIND_ASK_FOR_CLIENT = 7,
+    /**
+     * Do nothing until `deadline_ms`, since another process is refreshing the tokens. Answer: `mcp_oauth_machine_tick`, not
+     * before then; or `mcp_oauth_machine_store_changed`, if you learn of it earlier.
+     */
+    MCP_OAUTH_KIND_WAIT = 8,
     /**
      * At rest: no tokens are held, and nobody has asked for any. This number and all above are rests.
      */
@@ -889,6 +912,15 @@ typedef struct mcp_oauth_config mcp_oauth_config;
 typedef struct mcp_oauth_machine mcp_oauth_machine;
 
 /**
+ * The sign-ins that wait for a callback in this process, each found by its `state`, once: for a listener that serves several,
+ * a deep-link handler or a gateway. What it answers to a state that it does not know, to one that was used before and to one
+ * that has expired is the same: nothing.
+ *
+ * With each of them it keeps a number of yours, the place of the sign-in in a table for instance.
+ */
+typedef struct mcp_oauth_pending mcp_oauth_pending;
+
+/**
  * Settings that are being written down. `mcp_oauth_config_new` checks them.
  */
 typedef struct mcp_oauth_settings mcp_oauth_settings;
@@ -1171,6 +1203,57 @@ typedef struct {
 } mcp_oauth_trace_entry;
 
 /**
+ * Tokens that you got by yourself, with everything that they must not be parted from: you vouch for it. Its slices are read
+ * during the call alone.
+ */
+typedef struct {
+    /**
+     * When the access token expires, in milliseconds since the Unix epoch; 0 if that is not known.
+     */
+    uint64_t expires_at_ms;
+    /**
+     * Who issued them.
+     */
+    mcp_oauth_slice issuer;
+    /**
+     * Where they are refreshed.
+     */
+    mcp_oauth_slice token_endpoint;
+    /**
+     * The client that they were issued to.
+     */
+    mcp_oauth_slice client_id;
+    /**
+     * Its secret; absent if there is none. Secret.
+     */
+    mcp_oauth_slice client_secret;
+    /**
+     * The access token, of type Bearer. Secret.
+     */
+    mcp_oauth_slice access_token;
+    /**
+     * The refresh token; absent if there is none. Secret.
+     */
+    mcp_oauth_slice refresh_token;
+    /**
+     * The scopes granted, separated by spaces.
+     */
+    mcp_oauth_slice scope;
+    /**
+     * The resource that they are for; absent: the MCP server's own URL.
+     */
+    mcp_oauth_slice resource;
+    /**
+     * How the client authenticates: a `mcp_oauth_auth_method`.
+     */
+    int32_t auth_method;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+} mcp_oauth_provided_tokens;
+
+/**
  * What one authorization server gave.
  */
 typedef struct {
@@ -1229,6 +1312,43 @@ typedef struct {
      */
     size_t issuer_count;
 } mcp_oauth_grant;
+
+/**
+ * A pending sign-in without its secrets: what a process that receives a callback needs to know to resume it. Yours: give it
+ * back with `mcp_oauth_flow_free`; its slices go with it.
+ */
+typedef struct {
+    /**
+     * When the sign-in is given up, in milliseconds since the Unix epoch.
+     */
+    uint64_t expires_at_ms;
+    /**
+     * The MCP server's URL, as configured when the sign-in began.
+     */
+    mcp_oauth_slice server_url;
+    /**
+     * The account; empty for the only one.
+     */
+    mcp_oauth_slice account;
+} mcp_oauth_flow;
+
+/**
+ * A sign-in that waited.
+ */
+typedef struct {
+    /**
+     * Your number.
+     */
+    uint64_t value;
+    /**
+     * Whether there was one: 1, or 0.
+     */
+    uint32_t found;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+} mcp_oauth_waiting;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1361,6 +1481,12 @@ mcp_oauth_status mcp_oauth_machine_free(mcp_oauth_machine **machine);
 mcp_oauth_status mcp_oauth_machine_next(const mcp_oauth_machine *machine, mcp_oauth_step *out);
 
 /**
+ * The key of the record in which the grant is kept: what you watch, to tell of a change with
+ * `mcp_oauth_machine_store_changed`. Not secret. Borrowed from the machine until its end.
+ */
+mcp_oauth_status mcp_oauth_machine_grant_key(const mcp_oauth_machine *machine, mcp_oauth_slice *out);
+
+/**
  * What a request to the MCP server with this method and URL should carry: the call to make before each one.
  */
 mcp_oauth_status mcp_oauth_machine_request_headers(const mcp_oauth_machine *machine,
@@ -1490,6 +1616,17 @@ mcp_oauth_status mcp_oauth_machine_stored(mcp_oauth_machine *machine,
                                           mcp_oauth_step *out);
 
 /**
+ * The store holds another grant than the machine knows of: another process has signed in, refreshed or signed out. `record`
+ * is that of `mcp_oauth_machine_grant_key` as you read it just now, absent if there is none. At rest and during
+ * `MCP_OAUTH_KIND_WAIT`: adopts it. While a sign-in waits for its user: adopts tokens that serve it, so that the user need not
+ * finish. Otherwise ignored: the next access to the store finds out.
+ */
+mcp_oauth_status mcp_oauth_machine_store_changed(mcp_oauth_machine *machine,
+                                                 mcp_oauth_slice record,
+                                                 uint64_t now_ms,
+                                                 mcp_oauth_step *out);
+
+/**
  * `mcp_oauth_machine_request_headers` said that a refresh is due. At rest with a refresh token: refreshes, if that still is
  * so. Otherwise: joins or ignored.
  */
@@ -1498,8 +1635,8 @@ mcp_oauth_status mcp_oauth_machine_refresh(mcp_oauth_machine *machine,
                                            mcp_oauth_step *out);
 
 /**
- * Time has passed: at or after `deadline_ms` it ends a sign-in that nobody finished, or refreshes ahead of expiry. Before
- * it: ignored.
+ * Time has passed: at or after `deadline_ms` it ends a sign-in that nobody finished or a `MCP_OAUTH_KIND_WAIT`, or refreshes
+ * ahead of expiry. Before it: ignored.
  */
 mcp_oauth_status mcp_oauth_machine_tick(mcp_oauth_machine *machine,
                                         uint64_t now_ms,
@@ -1518,6 +1655,17 @@ mcp_oauth_status mcp_oauth_machine_sign_out(mcp_oauth_machine *machine,
                                             int32_t forget_client,
                                             uint64_t now_ms,
                                             mcp_oauth_step *out);
+
+/**
+ * You have tokens that you got elsewhere. At rest: writes and uses them. During a flow: ignored, so cancel it first. On
+ * `MCP_OAUTH_STATUS_MISUSE_TOKENS`, `member` (which may be NULL) names the member of `tokens` that cannot be used: static
+ * text.
+ */
+mcp_oauth_status mcp_oauth_machine_tokens_provided(mcp_oauth_machine *machine,
+                                                   const mcp_oauth_provided_tokens *tokens,
+                                                   uint64_t now_ms,
+                                                   mcp_oauth_slice *member,
+                                                   mcp_oauth_step *out);
 
 /**
  * The key of the pending sign-in that a callback claims to belong to: load its record, and make the machine that takes the
@@ -1547,6 +1695,64 @@ mcp_oauth_status mcp_oauth_describe_grant(mcp_oauth_slice record, mcp_oauth_gran
  * Frees a description and sets `*grant` to NULL.
  */
 mcp_oauth_status mcp_oauth_grant_free(mcp_oauth_grant **grant);
+
+/**
+ * Describes the record of a pending sign-in, as a store holds it. Give the description back with `mcp_oauth_flow_free`.
+ */
+mcp_oauth_status mcp_oauth_describe_flow(mcp_oauth_slice record, mcp_oauth_flow **out);
+
+/**
+ * Frees a description and sets `*flow` to NULL.
+ */
+mcp_oauth_status mcp_oauth_flow_free(mcp_oauth_flow **flow);
+
+/**
+ * For at most `capacity` sign-ins at once. Give it back with `mcp_oauth_pending_free`.
+ */
+mcp_oauth_status mcp_oauth_pending_new(size_t capacity, mcp_oauth_pending **out);
+
+/**
+ * Forgets all that wait and sets `*pending` to NULL. `MCP_OAUTH_STATUS_BUSY`, and nothing happens, if another thread is
+ * inside a call with it.
+ */
+mcp_oauth_status mcp_oauth_pending_free(mcp_oauth_pending **pending);
+
+/**
+ * Remembers a sign-in by the `state` of its `MCP_OAUTH_KIND_OPEN_URL`, until `expires_at_ms`: the `deadline_ms` of that step.
+ * What was remembered by the same state before is handed out. `MCP_OAUTH_STATUS_FULL` if none of those that wait has expired;
+ * those that have are dropped, so that you ask for them first with `mcp_oauth_pending_take_expired` if you must know.
+ */
+mcp_oauth_status mcp_oauth_pending_insert(mcp_oauth_pending *pending,
+                                          mcp_oauth_slice state,
+                                          uint64_t expires_at_ms,
+                                          uint64_t value,
+                                          uint64_t now_ms,
+                                          mcp_oauth_waiting *before);
+
+/**
+ * Takes the sign-in that a callback belongs to, given as the `mcp_oauth_callback_form` says; the same callback finds nothing
+ * afterwards. Proves nothing but that the state is known: the machine checks the whole callback.
+ */
+mcp_oauth_status mcp_oauth_pending_take(mcp_oauth_pending *pending,
+                                        int32_t form,
+                                        mcp_oauth_slice text,
+                                        uint64_t now_ms,
+                                        mcp_oauth_waiting *out);
+
+/**
+ * Takes one that has expired: call it until it finds none.
+ */
+mcp_oauth_status mcp_oauth_pending_take_expired(mcp_oauth_pending *pending, uint64_t now_ms, mcp_oauth_waiting *out);
+
+/**
+ * Forgets a sign-in that has ended otherwise, and hands it out.
+ */
+mcp_oauth_status mcp_oauth_pending_forget(mcp_oauth_pending *pending, mcp_oauth_slice state, mcp_oauth_waiting *out);
+
+/**
+ * How many wait, those that have expired since the last call included.
+ */
+mcp_oauth_status mcp_oauth_pending_len(const mcp_oauth_pending *pending, size_t *out);
 
 #ifdef __cplusplus
 }  // extern "C"

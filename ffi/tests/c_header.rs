@@ -5,7 +5,8 @@ use std::path::Path;
 
 /// In the order in which a reader wants to meet them.
 const SOURCES: &[&str] = &[
-    "version", "status", "slice", "settings", "config", "step", "machine", "events", "store",
+    "version", "status", "slice", "settings", "config", "step", "machine", "events", "provided",
+    "store", "pending",
 ];
 
 #[test]

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "browser.h"
 #include "bytes.h"
@@ -227,6 +228,18 @@ static void keep(struct host *host, const mcp_oauth_step *wanted)
     free(record);
 }
 
+/* Another process is refreshing the tokens. */
+static void wait_for_others(struct host *host, const mcp_oauth_step *wanted)
+{
+    uint64_t now = now_ms();
+    while (now < wanted->deadline_ms) {
+        uint64_t left = wanted->deadline_ms - now;
+        nanosleep(&(struct timespec){(time_t)(left / 1000), (long)(left % 1000) * 1000000}, NULL);
+        now = now_ms();
+    }
+    told(host, mcp_oauth_machine_tick(host->machine, now, &host->step));
+}
+
 /* Carries out one action. */
 static void carry_out(struct host *host)
 {
@@ -249,6 +262,9 @@ static void carry_out(struct host *host)
     case MCP_OAUTH_KIND_SAVE:
     case MCP_OAUTH_KIND_DELETE:
         keep(host, &wanted);
+        break;
+    case MCP_OAUTH_KIND_WAIT:
+        wait_for_others(host, &wanted);
         break;
     default:
         /* MCP_OAUTH_KIND_ASK_FOR_CLIENT, which the settings of this example never lead to, and what a later library may

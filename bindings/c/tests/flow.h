@@ -4,6 +4,7 @@
 
 #include <mcp_oauth.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -17,6 +17,8 @@ static void missing_pointers(const mcp_oauth_config *config, mcp_oauth_machine *
     mcp_oauth_config *made = NULL;
     mcp_oauth_machine *resumed = NULL;
     mcp_oauth_grant *grant = NULL;
+    mcp_oauth_flow *flow = NULL;
+    mcp_oauth_slice key;
     mcp_oauth_step step;
     mcp_oauth_buffer buffer;
     mcp_oauth_request_headers headers;
@@ -76,6 +78,10 @@ static void missing_pointers(const mcp_oauth_config *config, mcp_oauth_machine *
     GIVES(NULL, mcp_oauth_generation_of(NONE, NULL));
     GIVES(NULL, mcp_oauth_describe_grant(lost, &grant));
     GIVES(NULL, mcp_oauth_describe_grant(NONE, NULL));
+    GIVES(NULL, mcp_oauth_describe_flow(lost, &flow));
+    GIVES(NULL, mcp_oauth_describe_flow(NONE, NULL));
+    GIVES(NULL, mcp_oauth_machine_grant_key(NULL, &key));
+    GIVES(NULL, mcp_oauth_machine_grant_key(machine, NULL));
     mcp_oauth_buffer_free(NULL);
     mcp_oauth_buffer_free(&(mcp_oauth_buffer){NULL, 0});
     OK(mcp_oauth_settings_free(NULL));
@@ -83,7 +89,39 @@ static void missing_pointers(const mcp_oauth_config *config, mcp_oauth_machine *
     OK(mcp_oauth_machine_free(NULL));
     OK(mcp_oauth_grant_free(NULL));
     OK(mcp_oauth_grant_free(&grant));
+    OK(mcp_oauth_flow_free(NULL));
+    OK(mcp_oauth_flow_free(&flow));
     OK(mcp_oauth_settings_free(&settings));
+}
+
+static void missing_pointers_of_the_router(void)
+{
+    mcp_oauth_slice lost = {NULL, 1};
+    mcp_oauth_pending *pending = NULL;
+    mcp_oauth_waiting waiting;
+    size_t count;
+    GIVES(NULL, mcp_oauth_pending_new(1, NULL));
+    OK(mcp_oauth_pending_new(1, &pending));
+    GIVES(NULL, mcp_oauth_pending_insert(NULL, text("s"), 2, 1, 1, &waiting));
+    GIVES(NULL, mcp_oauth_pending_insert(pending, lost, 2, 1, 1, &waiting));
+    GIVES(NULL, mcp_oauth_pending_insert(pending, text("s"), 2, 1, 1, NULL));
+    GIVES(NULL, mcp_oauth_pending_take(NULL, 1, text("state=s"), 1, &waiting));
+    GIVES(NULL, mcp_oauth_pending_take(pending, 1, lost, 1, &waiting));
+    GIVES(NULL, mcp_oauth_pending_take(pending, 1, text("state=s"), 1, NULL));
+    GIVES(NULL, mcp_oauth_pending_take_expired(NULL, 1, &waiting));
+    GIVES(NULL, mcp_oauth_pending_take_expired(pending, 1, NULL));
+    GIVES(NULL, mcp_oauth_pending_forget(NULL, text("s"), &waiting));
+    GIVES(NULL, mcp_oauth_pending_forget(pending, lost, &waiting));
+    GIVES(NULL, mcp_oauth_pending_forget(pending, text("s"), NULL));
+    GIVES(NULL, mcp_oauth_pending_len(NULL, &count));
+    GIVES(NULL, mcp_oauth_pending_len(pending, NULL));
+    for (size_t i = 0; i < sizeof NO_NUMBERS / sizeof *NO_NUMBERS; i++)
+        GIVES(BAD_ARGUMENT, mcp_oauth_pending_take(pending, NO_NUMBERS[i], text("state=s"), 1, &waiting));
+    OK(mcp_oauth_pending_len(pending, &count));
+    HOLDS(count == 0 && !waiting.found);
+    OK(mcp_oauth_pending_free(NULL));
+    OK(mcp_oauth_pending_free(&pending));
+    OK(mcp_oauth_pending_free(&pending));
 }
 
 /* Every event, without a machine, without a step, and with what it needs missing. */
@@ -91,6 +129,7 @@ static void missing_pointers_of_events(mcp_oauth_machine *machine)
 {
     mcp_oauth_slice lost = {NULL, 1};
     mcp_oauth_header nameless = {lost, text("value")}, valueless = {text("name"), lost};
+    mcp_oauth_provided_tokens tokens = {.expires_at_ms = 1};
     mcp_oauth_step step;
     for (int i = 0; i < 2; i++) {
         mcp_oauth_machine *on = i == 0 ? NULL : machine;
@@ -104,11 +143,14 @@ static void missing_pointers_of_events(mcp_oauth_machine *machine)
         GIVES(NULL, mcp_oauth_machine_client_provided(on, 1, text("c"), NONE, 0, 1, out));
         GIVES(NULL, mcp_oauth_machine_declined(on, 1, MCP_OAUTH_REFUSAL_DENIED, 1, out));
         GIVES(NULL, mcp_oauth_machine_stored(on, 1, MCP_OAUTH_STORE_RESULT_DONE, NONE, 1, out));
+        GIVES(NULL, mcp_oauth_machine_tokens_provided(on, &tokens, 1, &lost, out));
+        GIVES(NULL, mcp_oauth_machine_store_changed(on, NONE, 1, out));
         GIVES(NULL, mcp_oauth_machine_refresh(on, 1, out));
         GIVES(NULL, mcp_oauth_machine_tick(on, 1, out));
         GIVES(NULL, mcp_oauth_machine_cancel(on, 1, out));
         GIVES(NULL, mcp_oauth_machine_sign_out(on, 0, 1, out));
     }
+    lost = (mcp_oauth_slice){NULL, 1}; /* It was cleared as a place for a result. */
     GIVES(NULL, mcp_oauth_machine_challenge(machine, 401, NULL, 1, 0, 1, &step));
     GIVES(NULL, mcp_oauth_machine_challenge(machine, 401, &lost, 1, 0, 1, &step));
     GIVES(NULL, mcp_oauth_machine_reply(machine, 1, 200, NULL, 1, NONE, 1, &step));
@@ -119,6 +161,10 @@ static void missing_pointers_of_events(mcp_oauth_machine *machine)
     GIVES(NULL, mcp_oauth_machine_callback(machine, 1, lost, 1, &step));
     GIVES(NULL, mcp_oauth_machine_client_provided(machine, 1, lost, NONE, 0, 1, &step));
     GIVES(NULL, mcp_oauth_machine_client_provided(machine, 1, text("c"), lost, 0, 1, &step));
+    tokens.issuer = lost;
+    GIVES(NULL, mcp_oauth_machine_tokens_provided(machine, NULL, 1, NULL, &step));
+    GIVES(NULL, mcp_oauth_machine_tokens_provided(machine, &tokens, 1, NULL, &step));
+    GIVES(NULL, mcp_oauth_machine_store_changed(machine, lost, 1, &step));
     GIVES(NULL, mcp_oauth_machine_stored(machine, 1, MCP_OAUTH_STORE_RESULT_LOADED, lost, 1, &step));
     HOLDS(step.kind == MCP_OAUTH_KIND_NONE && step.id == 0 && step.url.data == NULL);
 }
@@ -149,6 +195,9 @@ static void numbers_out_of_range(mcp_oauth_machine *machine)
         }
         if (n != 0)
             GIVES(BAD_ARGUMENT, mcp_oauth_machine_client_provided(machine, 1, text("c"), NONE, n, 1, &step));
+        mcp_oauth_provided_tokens tokens = {.auth_method = n};
+        if (n != 0)
+            GIVES(BAD_ARGUMENT, mcp_oauth_machine_tokens_provided(machine, &tokens, 1, NULL, &step));
     }
     GIVES(BAD_ARGUMENT, mcp_oauth_machine_reply(machine, 1, 65536, NULL, 0, NONE, 1, &step));
     GIVES(BAD_ARGUMENT, mcp_oauth_machine_challenge(machine, UINT32_MAX, NULL, 0, 0, 1, &step));
@@ -168,6 +217,7 @@ static void text_that_is_none(const mcp_oauth_config *config, mcp_oauth_machine 
     mcp_oauth_step step;
     mcp_oauth_buffer buffer;
     mcp_oauth_grant *grant = NULL;
+    mcp_oauth_flow *flow = NULL;
     uint64_t number;
     OK(mcp_oauth_settings_new(&settings));
     GIVES(BAD_ARGUMENT, mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_CLIENT_NAME, junk));
@@ -181,10 +231,11 @@ static void text_that_is_none(const mcp_oauth_config *config, mcp_oauth_machine 
     GIVES(RECORD_MALFORMED, mcp_oauth_machine_resume(config, NONE, junk, &made));
     GIVES(RECORD_MALFORMED, mcp_oauth_generation_of(junk, &number));
     GIVES(RECORD_MALFORMED, mcp_oauth_describe_grant(junk, &grant));
+    GIVES(RECORD_MALFORMED, mcp_oauth_describe_flow(junk, &flow));
     GIVES(RECORD_TOO_NEW,
           mcp_oauth_generation_of(text("{\"format\":\"mcp-oauth-grant\",\"version\":99,\"generation\":1,\"body\":0}"),
                                   &number));
-    HOLDS(made == NULL && grant == NULL);
+    HOLDS(made == NULL && grant == NULL && flow == NULL);
     OK(mcp_oauth_key_of_callback(MCP_OAUTH_CALLBACK_FORM_QUERY, text("code=1"), &buffer));
     HOLDS(buffer.data == NULL && buffer.len == 0);
     /* What a server sends is no misuse of the host's, whatever bytes it has. */
@@ -248,10 +299,18 @@ static void junk(const mcp_oauth_config *config)
     struct flow flow;
     flow_begin(&flow, config);
     for (int i = 0; i < 20000; i++) {
-        uint32_t what = random_from(&seed) % 16, number = random_from(&seed);
+        uint32_t what = random_from(&seed) % 18, number = random_from(&seed);
         uint64_t id = number % 3 == 0 ? number : flow.step.id;
         mcp_oauth_slice any = text(TEXTS[random_from(&seed) % 6]);
         mcp_oauth_header header = {any, any};
+        mcp_oauth_provided_tokens tokens = {
+            .issuer = text("https://as.example"),
+            .token_endpoint = text("https://as.example/token"),
+            .client_id = text("c-1"),
+            .access_token = any,
+            .expires_at_ms = number,
+            .auth_method = (int32_t)(number % 3),
+        };
         mcp_oauth_machine *machine = flow.machine;
         mcp_oauth_step *step = &flow.step;
         int32_t small = (int32_t)(number % 8);
@@ -269,10 +328,12 @@ static void junk(const mcp_oauth_config *config)
             : what == 10 ? mcp_oauth_machine_tick(machine, number, step)
             : what == 11 ? mcp_oauth_machine_cancel(machine, number, step)
             : what == 12 ? mcp_oauth_machine_sign_out(machine, small, number, step)
+            : what == 13 ? mcp_oauth_machine_store_changed(machine, any, number, step)
+            : what == 14 ? mcp_oauth_machine_tokens_provided(machine, &tokens, number, NULL, step)
                          : mcp_oauth_machine_next(machine, step);
         HOLDS(status != MCP_OAUTH_STATUS_PANICKED && status != MCP_OAUTH_STATUS_BUSY);
         OK(mcp_oauth_machine_next(machine, step));
-        if (what > 12 && step->kind < MCP_OAUTH_KIND_IDLE)
+        if (what > 14 && step->kind < MCP_OAUTH_KIND_IDLE)
             flow_carry_out(&flow);
     }
     flow_end(&flow);
@@ -323,6 +384,7 @@ int main(void)
     flow_begin(&flow, config);
     missing_pointers(config, flow.machine);
     missing_pointers_of_events(flow.machine);
+    missing_pointers_of_the_router();
     numbers_out_of_range(flow.machine);
     text_that_is_none(config, flow.machine);
     flow_end(&flow);

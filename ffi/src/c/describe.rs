@@ -85,6 +85,10 @@ impl Notes {
                 step.issuer = Slice::text(issuer.as_str());
                 step.redirect_uri = Slice::text(redirect_uri);
             }
+            Task::Wait { until } => {
+                step.kind = Kind::Wait;
+                step.deadline_ms = until.as_millis();
+            }
         }
     }
 
@@ -183,6 +187,8 @@ pub(super) fn outcome(outcome: core::Outcome, step: &mut Step) {
                 core::Ignored::NotDue => Ignored::NotDue,
                 core::Ignored::NothingToDo => Ignored::NothingToDo,
                 core::Ignored::TooLate => Ignored::TooLate,
+                core::Ignored::FlowUnderWay => Ignored::FlowUnderWay,
+                core::Ignored::Outdated => Ignored::Outdated,
             };
         }
     }

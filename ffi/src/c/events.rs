@@ -2,8 +2,8 @@
 
 use mcp_oauth_core as core;
 use mcp_oauth_core::{
-    ActionId, CallbackText, Challenge, Context, Event, HttpResponse, Outcome, ProvidedClient,
-    Secret, Timestamp,
+    ActionId, CallbackText, Challenge, Context, Event, HttpResponse, Misuse, Outcome,
+    ProvidedClient, Secret, Timestamp,
 };
 
 use super::boundary::{guard, numbered, pointer};
@@ -115,6 +115,10 @@ numbered!(StoreResult: Loaded Nothing Done Conflict Failed);
 
 impl Inner {
     fn give(&mut self, event: Event<'_>, now_ms: u64) -> Result<Outcome, Status> {
+        Ok(self.handle(event, now_ms)?)
+    }
+
+    pub(super) fn handle(&mut self, event: Event<'_>, now_ms: u64) -> Result<Outcome, Misuse> {
         let mut context = Context {
             now: Timestamp::from_millis(now_ms),
             rng: &mut self.random,
@@ -128,7 +132,7 @@ impl Inner {
 }
 
 /// One event, from entering the machine to the step that it leads to.
-unsafe fn event(
+pub(super) unsafe fn event(
     machine: *mut MachineHandle,
     out: *mut Step,
     give: impl FnOnce(&mut Inner) -> Result<Outcome, Status>,
@@ -353,6 +357,26 @@ pub unsafe extern "C" fn mcp_oauth_machine_stored(
     unsafe { event(machine, out, give) }
 }
 
+/// The store holds another grant than the machine knows of: another process has signed in, refreshed or signed out. `record`
+/// is that of `mcp_oauth_machine_grant_key` as you read it just now, absent if there is none. At rest and during
+/// `MCP_OAUTH_KIND_WAIT`: adopts it. While a sign-in waits for its user: adopts tokens that serve it, so that the user need not
+/// finish. Otherwise ignored: the next access to the store finds out.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_oauth_machine_store_changed(
+    machine: *mut MachineHandle,
+    record: Slice,
+    now_ms: u64,
+    out: *mut Step,
+) -> Status {
+    let give = |inner: &mut Inner| {
+        // SAFETY: the head of the header.
+        let record = unsafe { record.optional_bytes()? };
+        inner.give(Event::StoreChanged { record }, now_ms)
+    };
+    // SAFETY: the head of the header.
+    unsafe { event(machine, out, give) }
+}
+
 /// `mcp_oauth_machine_request_headers` said that a refresh is due. At rest with a refresh token: refreshes, if that still is
 /// so. Otherwise: joins or ignored.
 #[unsafe(no_mangle)]
@@ -365,8 +389,8 @@ pub unsafe extern "C" fn mcp_oauth_machine_refresh(
     unsafe { event(machine, out, |inner| inner.give(Event::Refresh, now_ms)) }
 }
 
-/// Time has passed: at or after `deadline_ms` it ends a sign-in that nobody finished, or refreshes ahead of expiry. Before
-/// it: ignored.
+/// Time has passed: at or after `deadline_ms` it ends a sign-in that nobody finished or a `MCP_OAUTH_KIND_WAIT`, or refreshes
+/// ahead of expiry. Before it: ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_oauth_machine_tick(
     machine: *mut MachineHandle,

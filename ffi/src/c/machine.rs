@@ -6,6 +6,7 @@ use super::boundary::{guard, pointer};
 use super::config::ConfigHandle;
 use super::describe::Notes;
 use super::exclusive::Exclusive;
+use super::pending::PendingHandle;
 use super::settings::SettingsHandle;
 use super::slice::{Buffer, Slice, array};
 use super::status::Status;
@@ -34,11 +35,12 @@ struct Trace {
 unsafe impl Send for Trace {}
 
 /// What the header promises of threads, as far as the compiler can tell.
-const _: fn(&ConfigHandle, &MachineHandle, &SettingsHandle) = |config, machine, settings| {
-    const fn for_every_thread<T: Send + Sync>(_: &T) {}
-    for_every_thread(config);
-    for_every_thread(machine);
-    for_every_thread(settings);
+const _: () = {
+    const fn for_every_thread<T: Send + Sync>() {}
+    for_every_thread::<ConfigHandle>();
+    for_every_thread::<MachineHandle>();
+    for_every_thread::<PendingHandle>();
+    for_every_thread::<SettingsHandle>();
 };
 
 impl Inner {
@@ -163,6 +165,21 @@ pub unsafe extern "C" fn mcp_oauth_machine_next(
         let (out, machine) = unsafe { (pointer::out(out)?, pointer::shared(machine)?) };
         let inner = machine.0.enter()?;
         *out = inner.notes.step(&inner.machine);
+        Ok(())
+    })
+}
+
+/// The key of the record in which the grant is kept: what you watch, to tell of a change with
+/// `mcp_oauth_machine_store_changed`. Not secret. Borrowed from the machine until its end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_oauth_machine_grant_key(
+    machine: *const MachineHandle,
+    out: *mut Slice,
+) -> Status {
+    guard(|| {
+        // SAFETY: the head of the header.
+        let (out, machine) = unsafe { (pointer::out(out)?, pointer::shared(machine)?) };
+        *out = Slice::text(machine.0.enter()?.machine.grant_key().as_str());
         Ok(())
     })
 }

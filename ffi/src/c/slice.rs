@@ -65,13 +65,21 @@ impl Slice {
         std::str::from_utf8(bytes).map_err(|_| Status::BadArgument)
     }
 
-    /// The bytes as text, or nothing.
-    pub(super) unsafe fn optional_utf8<'a>(self) -> Result<Option<&'a str>, Status> {
+    /// The bytes, or nothing.
+    pub(super) unsafe fn optional_bytes<'a>(self) -> Result<Option<&'a [u8]>, Status> {
         if self.data.is_null() && self.len == 0 {
             return Ok(None);
         }
         // SAFETY: as above.
-        unsafe { self.utf8() }.map(Some)
+        unsafe { self.bytes() }.map(Some)
+    }
+
+    /// The bytes as text, or nothing.
+    pub(super) unsafe fn optional_utf8<'a>(self) -> Result<Option<&'a str>, Status> {
+        // SAFETY: as above.
+        let bytes = unsafe { self.optional_bytes()? };
+        let text = bytes.map(std::str::from_utf8).transpose();
+        text.map_err(|_| Status::BadArgument)
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Status {
     Panicked = 4,
     /// The settings cannot work; `mcp_oauth_config_error` says which and why.
     Config = 5,
+    /// There are as many sign-ins as may wait at once.
+    Full = 6,
     /// The answer names an action that was never given out.
     MisuseUnknownAction = 16,
     /// The answer is of the wrong kind for the action that it names.
@@ -32,6 +34,8 @@ pub enum Status {
     MisuseClientId = 20,
     /// The client has no secret, but its authentication method needs one.
     MisuseClientSecret = 21,
+    /// A member of the tokens that were brought cannot be used; the call says which.
+    MisuseTokens = 22,
     /// The bytes are no record of this library.
     RecordMalformed = 32,
     /// The record was written by a newer version of this library. Do not overwrite it.
@@ -41,19 +45,21 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Ok,
         Self::Null,
         Self::BadArgument,
         Self::Busy,
         Self::Panicked,
         Self::Config,
+        Self::Full,
         Self::MisuseUnknownAction,
         Self::MisuseWrongAnswer,
         Self::MisuseRedirectUri,
         Self::MisuseRedirectNotInDocument,
         Self::MisuseClientId,
         Self::MisuseClientSecret,
+        Self::MisuseTokens,
         Self::RecordMalformed,
         Self::RecordTooNew,
         Self::RecordForeign,
@@ -67,6 +73,7 @@ impl Status {
             Self::Busy => "another thread is inside a call with this handle",
             Self::Panicked => "a defect of this library: free the handle",
             Self::Config => "the settings cannot work",
+            Self::Full => "there are as many sign-ins as may wait at once",
             Self::MisuseUnknownAction => "the answer names an action that was never given out",
             Self::MisuseWrongAnswer => {
                 "the answer is of the wrong kind for the action that it names"
@@ -81,6 +88,7 @@ impl Status {
             Self::MisuseClientSecret => {
                 "the client has no secret, but its authentication method needs one"
             }
+            Self::MisuseTokens => "a member of the tokens cannot be used",
             Self::RecordMalformed => "not a record of this library",
             Self::RecordTooNew => "written by a newer version of this library",
             Self::RecordForeign => {
@@ -99,6 +107,7 @@ impl From<Misuse> for Status {
             Misuse::RedirectNotInDocument => Self::MisuseRedirectNotInDocument,
             Misuse::ClientId => Self::MisuseClientId,
             Misuse::ClientSecret => Self::MisuseClientSecret,
+            Misuse::Tokens { .. } => Self::MisuseTokens,
         }
     }
 }

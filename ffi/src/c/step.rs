@@ -41,6 +41,10 @@ pub enum Ignored {
     NothingToDo = 7,
     /// Credentials are being written or exchanged: finishing is quick and loses nothing.
     TooLate = 8,
+    /// A flow is under way: cancel it first, or wait for its end.
+    FlowUnderWay = 9,
+    /// The machine knows a newer grant than the one it is told of.
+    Outdated = 10,
 }
 
 /// What to do now, or where the machine came to rest.
@@ -69,6 +73,9 @@ pub enum Kind {
     /// Ask the person or the configuration for a client registered with `issuer`. Answer:
     /// `mcp_oauth_machine_client_provided` or `mcp_oauth_machine_declined`.
     AskForClient = 7,
+    /// Do nothing until `deadline_ms`, since another process is refreshing the tokens. Answer: `mcp_oauth_machine_tick`, not
+    /// before then; or `mcp_oauth_machine_store_changed`, if you learn of it earlier.
+    Wait = 8,
     /// At rest: no tokens are held, and nobody has asked for any. This number and all above are rests.
     Idle = 32,
     /// At rest: tokens are held.

@@ -42,6 +42,25 @@ pub struct GrantIssuer {
     pub reserved: u32,
 }
 
+/// A pending sign-in without its secrets: what a process that receives a callback needs to know to resume it. Yours: give it
+/// back with `mcp_oauth_flow_free`; its slices go with it.
+#[repr(C)]
+pub struct Flow {
+    /// When the sign-in is given up, in milliseconds since the Unix epoch.
+    pub expires_at_ms: u64,
+    /// The MCP server's URL, as configured when the sign-in began.
+    pub server_url: Slice,
+    /// The account; empty for the only one.
+    pub account: Slice,
+}
+
+/// A pending sign-in and what its slices point to, as for a grant.
+#[repr(C)]
+struct OwnedFlow {
+    flow: Flow,
+    summary: core::FlowSummary,
+}
+
 /// A grant and what its slices point to. The grant comes first: the caller's pointer to it is one to all of this.
 #[repr(C)]
 struct Owned {
@@ -138,4 +157,28 @@ fn issuer(summary: &core::IssuerSummary) -> GrantIssuer {
 pub unsafe extern "C" fn mcp_oauth_grant_free(grant: *mut *mut Grant) -> Status {
     // SAFETY: `mcp_oauth_describe_grant` made it, as the first member of an `Owned`.
     guard(|| unsafe { pointer::free(grant.cast::<*mut Owned>(), |_| Ok(())) })
+}
+
+/// Describes the record of a pending sign-in, as a store holds it. Give the description back with `mcp_oauth_flow_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_oauth_describe_flow(record: Slice, out: *mut *mut Flow) -> Status {
+    guard(|| {
+        // SAFETY: the head of the header.
+        let (out, record) = unsafe { (pointer::out(out)?, record.bytes()?) };
+        let summary = core::describe_flow(record)?;
+        let flow = Flow {
+            expires_at_ms: summary.expires_at.as_millis(),
+            server_url: Slice::text(&summary.server_url),
+            account: Slice::text(&summary.account),
+        };
+        *out = Box::into_raw(Box::new(OwnedFlow { flow, summary })).cast();
+        Ok(())
+    })
+}
+
+/// Frees a description and sets `*flow` to NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_oauth_flow_free(flow: *mut *mut Flow) -> Status {
+    // SAFETY: `mcp_oauth_describe_flow` made it, as the first member of an `OwnedFlow`.
+    guard(|| unsafe { pointer::free(flow.cast::<*mut OwnedFlow>(), |_| Ok(())) })
 }

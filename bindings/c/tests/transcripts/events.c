@@ -39,6 +39,8 @@ static const struct named IGNORED[] = {
     {"not_due", MCP_OAUTH_IGNORED_NOT_DUE},
     {"nothing_to_do", MCP_OAUTH_IGNORED_NOTHING_TO_DO},
     {"too_late", MCP_OAUTH_IGNORED_TOO_LATE},
+    {"flow_under_way", MCP_OAUTH_IGNORED_FLOW_UNDER_WAY},
+    {"outdated", MCP_OAUTH_IGNORED_OUTDATED},
     {NULL, 0},
 };
 
@@ -49,6 +51,7 @@ static const struct named MISUSES[] = {
     {"redirect_not_in_document", MCP_OAUTH_STATUS_MISUSE_REDIRECT_NOT_IN_DOCUMENT},
     {"client_id", MCP_OAUTH_STATUS_MISUSE_CLIENT_ID},
     {"client_secret", MCP_OAUTH_STATUS_MISUSE_CLIENT_SECRET},
+    {"tokens", MCP_OAUTH_STATUS_MISUSE_TOKENS},
     {NULL, 0},
 };
 
@@ -112,23 +115,50 @@ static mcp_oauth_status give_client(const struct given *given, mcp_oauth_step *s
         given->replay->now, step);
 }
 
-static mcp_oauth_status give_stored(const struct given *given, mcp_oauth_step *step)
+/* The record that an event carries: one that was saved before, or its own. */
+static mcp_oauth_slice record_of(const struct given *given)
 {
-    struct replay *replay = given->replay;
-    if (json_object_is_type(given->body, json_type_string))
-        return mcp_oauth_machine_stored(replay->machine, given->id,
-                                        number_of(RESULTS, json_object_get_string(given->body)), NOTHING, replay->now,
-                                        step);
     json_object *saved = member(given->body, "saved"), *record = member(given->body, "record");
-    mcp_oauth_slice bytes = json_slice(record);
     if (saved != NULL) {
         bool grant = strcmp(json_object_get_string(saved), "grant") == 0;
-        bytes = contents(grant ? replay->grant : replay->flow);
-    } else if (bytes.data == NULL) {
-        bytes = slice_of(json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN));
+        return contents(grant ? given->replay->grant : given->replay->flow);
     }
-    return mcp_oauth_machine_stored(replay->machine, given->id, MCP_OAUTH_STORE_RESULT_LOADED, bytes, replay->now,
+    if (record == NULL)
+        return NOTHING;
+    mcp_oauth_slice bytes = json_slice(record);
+    return bytes.data != NULL ? bytes : slice_of(json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN));
+}
+
+static mcp_oauth_status give_stored(const struct given *given, mcp_oauth_step *step)
+{
+    bool named = json_object_is_type(given->body, json_type_string);
+    int32_t result = named ? number_of(RESULTS, json_object_get_string(given->body)) : MCP_OAUTH_STORE_RESULT_LOADED;
+    return mcp_oauth_machine_stored(given->replay->machine, given->id, result, record_of(given), given->replay->now,
                                     step);
+}
+
+static mcp_oauth_status give_tokens(const struct given *given, mcp_oauth_step *step)
+{
+    json_object *method = member(given->body, "auth_method");
+    mcp_oauth_provided_tokens tokens = {
+        .expires_at_ms = json_object_get_uint64(member(given->body, "expires_at")),
+        .issuer = json_slice(member(given->body, "issuer")),
+        .token_endpoint = json_slice(member(given->body, "token_endpoint")),
+        .client_id = json_slice(member(given->body, "client_id")),
+        .client_secret = json_slice(member(given->body, "client_secret")),
+        .access_token = json_slice(member(given->body, "access_token")),
+        .refresh_token = json_slice(member(given->body, "refresh_token")),
+        .scope = json_slice(member(given->body, "scope")),
+        .resource = json_slice(member(given->body, "resource")),
+        .auth_method =
+            method == NULL ? MCP_OAUTH_AUTH_METHOD_UNSAID : number_of(METHODS, json_object_get_string(method)),
+    };
+    mcp_oauth_slice refused;
+    mcp_oauth_status status =
+        mcp_oauth_machine_tokens_provided(given->replay->machine, &tokens, given->replay->now, &refused, step);
+    if ((status == MCP_OAUTH_STATUS_MISUSE_TOKENS) != (refused.data != NULL))
+        fail(given->replay, "the member that is refused is not named, or none is refused");
+    return status;
 }
 
 static mcp_oauth_status give(const struct given *given, mcp_oauth_step *step)
@@ -167,6 +197,10 @@ static mcp_oauth_status give(const struct given *given, mcp_oauth_step *step)
                                           now, step);
     if (strcmp(name, "stored") == 0)
         return give_stored(given, step);
+    if (strcmp(name, "store_changed") == 0)
+        return mcp_oauth_machine_store_changed(machine, record_of(given), now, step);
+    if (strcmp(name, "tokens_provided") == 0)
+        return give_tokens(given, step);
     return MCP_OAUTH_STATUS_BAD_ARGUMENT;
 }
 

@@ -126,6 +126,9 @@ json_object *render(const mcp_oauth_step *step)
     case MCP_OAUTH_KIND_ASK_FOR_CLIENT:
         json_object_object_add(shown, "ask_for_client", ask_for_client(step));
         break;
+    case MCP_OAUTH_KIND_WAIT:
+        json_object_object_add(shown, "wait", json_object_new_uint64(step->deadline_ms));
+        break;
     case MCP_OAUTH_KIND_IDLE:
         json_object_object_add(shown, "rest", json_object_new_string("idle"));
         break;

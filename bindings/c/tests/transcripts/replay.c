@@ -95,6 +95,13 @@ static void remember(struct replay *replay, const mcp_oauth_step *step)
     }
 }
 
+static mcp_oauth_slice grant_key(const struct replay *replay)
+{
+    mcp_oauth_slice key;
+    mcp_oauth_machine_grant_key(replay->machine, &key);
+    return key;
+}
+
 /* Snapshot → resume → the same `next`. */
 static bool resume_and_compare(struct replay *replay, const mcp_oauth_step *step)
 {
@@ -112,6 +119,9 @@ static bool resume_and_compare(struct replay *replay, const mcp_oauth_step *step
         if (same_bytes(step->phase, slice_of("Exchanging")))
             /* Nobody can tell whether the code was sent. */
             good = next.kind == MCP_OAUTH_KIND_FAILED && same_bytes(next.code, slice_of("outcome_unknown"));
+        else if (same_bytes(step->phase, slice_of("Refreshing")))
+            /* Another process may have refreshed by then. */
+            good = next.kind == MCP_OAUTH_KIND_LOAD && same_bytes(next.key, grant_key(replay));
         else
             good = same_next(step, &next) && same_bytes(contents(snapshot), contents(again));
         if (!good)
