@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -211,13 +213,24 @@ class TestMachine:
     def test_an_answer_of_the_wrong_kind(self) -> None:
         waiting = machine.Machine(self.config(), "")
         before = waiting.snapshot()
-        with pytest.raises(machine.Misuse.WrongAnswer):  # type: ignore[arg-type]
+        with pytest.raises(machine.Misuse.WrongAnswer):
             waiting.redirect_bound(1, "http://127.0.0.1/callback", NOW)
-        with pytest.raises(machine.Misuse.UnknownAction):  # type: ignore[arg-type]
+        with pytest.raises(machine.Misuse.UnknownAction):
             waiting.stored(2, NOW)
-        with pytest.raises(machine.Misuse):  # type: ignore[arg-type]
+        with pytest.raises(machine.Misuse):
             waiting.stored(0, NOW)
         assert waiting.snapshot() == before
+
+    def test_type_checkers_are_told_of_every_exception(self) -> None:
+        stub = ast.parse(Path(machine.__file__).with_name("__init__.pyi").read_text())
+        told = {kind.name: kind.body for kind in stub.body if isinstance(kind, ast.ClassDef)}
+        for name, variants in told.items():
+            raised = {variant.__name__ for variant in getattr(machine, name).__subclasses__()}
+            assert {variant.name for variant in variants if isinstance(variant, ast.ClassDef)} == raised
+        exceptions = {
+            name for name, kind in vars(machine).items() if isinstance(kind, type) and issubclass(kind, Exception)
+        }
+        assert exceptions - {"InternalError"} == set(told)
 
     def test_an_answer_given_twice(self) -> None:
         waiting = machine.Machine(self.config(), "")

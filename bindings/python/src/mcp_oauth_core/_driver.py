@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 import anyio
 import anyio.lowlevel
 
-from ._errors import AuthorizationError, Closed, NeedsUser, NoPendingSignIn, RecordError
+from ._errors import AuthorizationError, Closed, NeedsUser, NoPendingSignIn
 from ._run import Host, Run, is_rest, now_ms, tell
 from .machine import (
     GrantSummary,
     Machine,
     Next,
     Outcome,
+    RecordError,
     RequestHeaders,
     Step,
     describe_grant,
