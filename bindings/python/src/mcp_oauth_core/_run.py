@@ -155,10 +155,10 @@ class Run:
         try:
             if isinstance(action, Next.LOAD):
                 self._hold_while_refreshing(action.key)
-                record = store.load(action.key)
-                if record is None:
+                held = store.load(action.key)
+                if held is None:
                     return machine.nothing_stored(action.id, now_ms())
-                return machine.loaded(action.id, record, now_ms())
+                return machine.loaded(action.id, held.body, now_ms())
             if isinstance(action, Next.SAVE):
                 done = store.save(
                     action.key,
