@@ -82,6 +82,7 @@ test: test-go
 test-go: $(SPECS:%=conformance-go-%)
 	$(WITH_GO) go test -count=1 -race ./...
 	$(WITH_GO) go test -count=1 -asan ./machine
+	tools/with python3 -- tests/services/with postgres redis -- $(WITH_GO) ./each-module go test -count=1 -race ./...
 	tests/transcripts/replay go
 
 .PHONY: $(SPECS:%=conformance-go-%)

@@ -30,12 +30,16 @@ func TestTheREADMEShowsWhatIsRunHere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("readme_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var source []byte
+	for _, path := range []string{"readme_test.go", "sqlstore/readme_test.go"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
 	}
 	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1)
-	if len(snippets) < 6 {
+	if len(snippets) < 8 {
 		t.Fatalf("%d snippets", len(snippets))
 	}
 	for _, snippet := range snippets {

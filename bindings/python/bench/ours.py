@@ -12,9 +12,9 @@ from typing import Any
 import httpcore2
 import httpx2
 from canned import CHALLENGE, NOW, REDIRECT_URI, SERVER, Canned, callback_query
-from mcp_oauth_core.machine import mcp_oauth as generated
 
 from mcp_oauth_core import MemoryStore, OAuth, machine
+from mcp_oauth_core.machine import mcp_oauth as generated
 
 Exchange = Callable[[Any], tuple[int, bytes, bytes]]
 

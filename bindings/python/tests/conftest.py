@@ -7,7 +7,9 @@ import os
 import subprocess
 import threading
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -64,6 +66,19 @@ def testbed() -> Iterator[Testbed]:
         assert bed.ask("breaches") == []
     finally:
         bed.close()
+
+
+@pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On the machine of such a person, which nobody has signed in from."""
+
+    def open_page(url: str) -> bool:
+        threading.Thread(target=visit, args=(url,)).start()
+        return True
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MCP_OAUTH_HOME", str(tmp_path))
+    monkeypatch.setattr(webbrowser, "open", open_page)
 
 
 class Person:

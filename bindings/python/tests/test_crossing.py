@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from canned import CHALLENGE, NOW, SERVER, Canned, drive
-from mcp_oauth_core.machine import mcp_oauth as generated
 
 from mcp_oauth_core import _crossing, machine
+from mcp_oauth_core.machine import mcp_oauth as generated
 
 
 @pytest.fixture(scope="module")

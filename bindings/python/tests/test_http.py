@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from mcp_oauth_core.machine import Cause, Next
 
 from mcp_oauth_core import Reach
 from mcp_oauth_core._http import DirectNetwork, Unreachable
+from mcp_oauth_core.machine import Cause, Next
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,6 +20,7 @@ from mcp_oauth_core import (
     ProvidedClient,
     machine,
 )
+from mcp_oauth_core.stores import Record
 
 URL = "https://mcp.example.com/mcp"
 NOW = 1_800_000_000_000
@@ -72,22 +75,22 @@ def test_an_exception_in_the_users_store(testbed: Testbed, person: Person, metho
     oauth.sign_in()
 
 
-@pytest.mark.parametrize("answer", ["text", 7, {"a": 1}])
+@pytest.mark.parametrize("answer", [b"text", 7, Record(1, "text")])  # type: ignore[arg-type]
 def test_a_store_that_answers_what_is_no_record(testbed: Testbed, answer: Any) -> None:
     class Odd(MemoryStore):
-        def load(self, key: str) -> bytes | None:
+        def load(self, key: str) -> Record | None:
             return answer
 
     with pytest.raises(AuthorizationError) as caught:
         OAuth(testbed.url, store=Odd()).sign_in()
     assert caught.value.code == "store_failed"
-    assert isinstance(caught.value.__cause__, TypeError)
+    assert isinstance(caught.value.__cause__, AttributeError | TypeError)
 
 
 def test_a_store_that_lost_its_mind_is_no_reason_to_overwrite(testbed: Testbed, person: Person) -> None:
     class Garbage(MemoryStore):
-        def load(self, key: str) -> bytes | None:
-            return b"garbage"
+        def load(self, key: str) -> Record | None:
+            return Record(1, b"garbage")
 
     with pytest.raises(AuthorizationError) as caught:
         OAuth(testbed.url, store=Garbage(), open_url=person).sign_in()
@@ -211,13 +214,24 @@ class TestMachine:
     def test_an_answer_of_the_wrong_kind(self) -> None:
         waiting = machine.Machine(self.config(), "")
         before = waiting.snapshot()
-        with pytest.raises(machine.Misuse.WrongAnswer):  # type: ignore[arg-type]
+        with pytest.raises(machine.Misuse.WrongAnswer):
             waiting.redirect_bound(1, "http://127.0.0.1/callback", NOW)
-        with pytest.raises(machine.Misuse.UnknownAction):  # type: ignore[arg-type]
+        with pytest.raises(machine.Misuse.UnknownAction):
             waiting.stored(2, NOW)
-        with pytest.raises(machine.Misuse):  # type: ignore[arg-type]
+        with pytest.raises(machine.Misuse):
             waiting.stored(0, NOW)
         assert waiting.snapshot() == before
+
+    def test_type_checkers_are_told_of_every_exception(self) -> None:
+        stub = ast.parse(Path(machine.__file__).with_name("__init__.pyi").read_text())
+        told = {kind.name: kind.body for kind in stub.body if isinstance(kind, ast.ClassDef)}
+        for name, variants in told.items():
+            raised = {variant.__name__ for variant in getattr(machine, name).__subclasses__()}
+            assert {variant.name for variant in variants if isinstance(variant, ast.ClassDef)} == raised
+        exceptions = {
+            name for name, kind in vars(machine).items() if isinstance(kind, type) and issubclass(kind, Exception)
+        }
+        assert exceptions - {"InternalError"} == set(told)
 
     def test_an_answer_given_twice(self) -> None:
         waiting = machine.Machine(self.config(), "")

@@ -17,7 +17,6 @@ import httpx
 import httpx2
 import pytest
 from conftest import LIST_TOOLS, Person, Testbed, callback_of, visit
-from mcp_oauth_core.machine import Next
 
 from mcp_oauth_core import (
     Advice,
@@ -34,6 +33,7 @@ from mcp_oauth_core import (
     Stage,
 )
 from mcp_oauth_core._run import Run
+from mcp_oauth_core.machine import Next
 
 REDIRECT = "https://app.example.com/callback"
 

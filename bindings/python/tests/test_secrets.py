@@ -109,10 +109,10 @@ def test_whole_sign_ins_good_and_bad(log: io.StringIO, breakage: str) -> None:
         canned.answers["token"] = (200, f'{{"access_token": ["{MARK}-access"]'.encode())
 
     class Store(MemoryStore):
-        def save(self, key: str, record: bytes, **rest: Any) -> bool:
-            if breakage == "store" and b"tokens" in record:
+        def save(self, key: str, body: bytes, **rest: Any) -> bool:
+            if breakage == "store" and b"tokens" in body:
                 raise OSError("disk full")
-            return super().save(key, record, **rest)
+            return super().save(key, body, **rest)
 
     pages: list[SignIn] = []
     oauth = canned.oauth(store=Store(), headless=breakage == "headless", show=pages.append, code=f"{MARK}-code")
@@ -137,9 +137,9 @@ def test_a_sign_in_over_sockets(testbed: Testbed, person: Person, log: io.String
     kept: list[str] = []
 
     class Store(MemoryStore):
-        def save(self, key: str, record: bytes, **rest: Any) -> bool:
-            kept.append(record.decode())
-            return super().save(key, record, **rest)
+        def save(self, key: str, body: bytes, **rest: Any) -> bool:
+            kept.append(body.decode())
+            return super().save(key, body, **rest)
 
     oauth = OAuth(testbed.url, store=Store(), open_url=person)
     assert httpx2.post(testbed.url, auth=oauth, **LIST_TOOLS).status_code == 200

@@ -69,7 +69,7 @@ def test_failures_and_refusals() -> None:
 
     def flow() -> None:
         waiting = machine.Machine(config, "")
-        with pytest.raises(machine.Misuse):  # type: ignore[arg-type]
+        with pytest.raises(machine.Misuse):
             waiting.redirect_bound(1, REDIRECT_URI, 0)
         with pytest.raises(machine.RecordError):  # type: ignore[arg-type]
             machine.Machine.resume(config, "", b"{}")

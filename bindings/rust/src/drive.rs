@@ -261,7 +261,10 @@ impl Driver {
     async fn keep(&self, operation: &StoreOp) -> Answer {
         let store = &self.store;
         let done = match operation {
-            StoreOp::Load { key } => store.load(key).await.map(Answer::Loaded),
+            StoreOp::Load { key } => {
+                let loaded = store.load(key).await;
+                loaded.map(|record| Answer::Loaded(record.map(|record| record.body)))
+            }
             StoreOp::Save {
                 key,
                 expected,

@@ -13,8 +13,12 @@ mod swap;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "store-contract"))]
+pub mod contract;
+
 use std::any::Any;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use mcp_oauth_core::{SecretBytes, StoreKey, Timestamp};
 
@@ -45,6 +49,17 @@ impl StoreError {
     }
 }
 
+/// What a [`Store`] holds under one key. `Debug` shows all but the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The name of its key, [`StoreKey::as_str`].
+    pub name: String,
+    /// The generation with which it was saved.
+    pub generation: u64,
+    /// The bytes that were saved.
+    pub body: SecretBytes,
+}
+
 /// What a [`Store`] does, in time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -68,7 +83,7 @@ impl Hold {
 /// Several processes may use one store at once.
 pub trait Store: Send + Sync {
     /// The record of this key.
-    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<SecretBytes>>;
+    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<Record>>;
 
     /// Writes the record of this key, which has the generation `generation`, if the store holds the generation `expected`
     /// (`None`: no record). The store may drop the record after `expires_at`.
@@ -95,5 +110,34 @@ pub trait Store: Send + Sync {
     }
 
     /// All grants that are kept, in no particular order: what a program shows to tell which servers it has credentials for.
-    fn grants(&self) -> StoreFuture<'_, Vec<SecretBytes>>;
+    fn grants(&self) -> StoreFuture<'_, Vec<Record>>;
+}
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<Record>> {
+        (**self).load(key)
+    }
+
+    fn save<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        expected: Option<u64>,
+        generation: u64,
+        record: &'a SecretBytes,
+        expires_at: Option<Timestamp>,
+    ) -> StoreFuture<'a, Written> {
+        (**self).save(key, expected, generation, record, expires_at)
+    }
+
+    fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written> {
+        (**self).delete(key, expected)
+    }
+
+    fn hold<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Hold> {
+        (**self).hold(key)
+    }
+
+    fn grants(&self) -> StoreFuture<'_, Vec<Record>> {
+        (**self).grants()
+    }
 }

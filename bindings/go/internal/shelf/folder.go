@@ -17,6 +17,8 @@ import (
 // Folder is a folder that only its owner can read, in which a write is whole or not at all.
 type Folder struct {
 	path string
+	// inside is full while a goroutine of this process works in the folder.
+	inside chan struct{}
 }
 
 const (
@@ -38,7 +40,7 @@ func OpenFolder(path string) (*Folder, error) {
 			return nil, failed(err)
 		}
 	}
-	return &Folder{path}, nil
+	return &Folder{path, make(chan struct{}, 1)}, nil
 }
 
 // String is the path of the folder.
@@ -46,7 +48,20 @@ func (f *Folder) String() string { return f.path }
 
 // Lock keeps other goroutines and processes out of the folder.
 func (f *Folder) Lock(ctx context.Context) (release func(), err error) {
-	return take(ctx, filepath.Join(f.path, lockName), lockPause)
+	select {
+	case f.inside <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("mcpoauth: %s was not waited for: %w", f.path, context.Cause(ctx))
+	}
+	unlock, err := take(ctx, filepath.Join(f.path, lockName), lockPause)
+	if err != nil {
+		<-f.inside
+		return nil, err
+	}
+	return func() {
+		unlock()
+		<-f.inside
+	}, nil
 }
 
 // Hold keeps others from holding the same name. The hold of a process that has ended is over.

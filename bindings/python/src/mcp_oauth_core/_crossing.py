@@ -26,7 +26,8 @@ generated: Any = mcp_oauth
 
 _byref = ctypes.byref
 _string_at = ctypes.string_at
-_bytes_pointer = ctypes.POINTER(ctypes.c_char)
+_c_char_p = ctypes.c_char_p
+_pointer_in = ctypes.POINTER(ctypes.c_char).from_buffer
 _Status = generated._UniffiRustCallStatus
 _ForeignBytes = generated._UniffiForeignBytes
 _check = generated._uniffi_check_call_status
@@ -82,6 +83,10 @@ class _Reading:
     def remaining(self) -> int:
         return len(self.data) - self.offset
 
+    def end(self) -> None:
+        if self.offset != len(self.data):
+            raise generated.InternalError("a buffer was not read to its end")
+
     def read(self, size: int) -> bytes:
         start = self.offset
         self.offset = end = start + size
@@ -93,8 +98,8 @@ class _Reading:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, _: TracebackType | None) -> None:
-        if kind is None and self.offset != len(self.data):
-            raise generated.InternalError("a buffer was not read to its end")
+        if kind is None:
+            self.end()
 
 
 _length = struct.Struct(">i").unpack_from
@@ -147,10 +152,13 @@ for _name, _layout in _NUMBERS.items():
     setattr(_Writing, f"write_{_name}", _writer(_layout))
 
 
+def _lend(data: bytes) -> Any:
+    """Bytes for the time of one call. Unlike a cast, this takes no call of its own."""
+    return _ForeignBytes(len(data), _pointer_in(_c_char_p(data)))
+
+
 def _buffer_of(data: bytes) -> Any:
-    return _call_with_error(
-        None, _buffer_from, _ForeignBytes(len(data), ctypes.cast(ctypes.c_char_p(data), _bytes_pointer))
-    )
+    return _call_with_error(None, _buffer_from, _lend(data))
 
 
 def _check_number(value: Any) -> None:
@@ -166,6 +174,13 @@ def _consume(buffer: Any) -> _Reading:
     return _Reading(buffer)
 
 
+def _lift(converter: Any, buffer: Any) -> Any:
+    reading = _Reading(buffer)
+    value = converter.read(reading)
+    reading.end()
+    return value
+
+
 def _lower_text(value: str) -> Any:
     return _buffer_of(value.encode())
 
@@ -179,6 +194,8 @@ _replace(generated, "_uniffi_rust_call", _call)
 _replace(generated, "_uniffi_rust_call_with_error", _call_with_error)
 _replace(generated._UniffiRustBuffer, "consume_with_stream", _consume)
 _replace(generated._UniffiRustBuffer, "alloc_with_builder", staticmethod(_Writing))
+_replace(generated._UniffiConverterRustBuffer, "lift", classmethod(_lift))
+_replace(generated._UniffiFfiConverterByRefBytes, "lower", staticmethod(_lend))
 _replace(generated._UniffiFfiConverterString, "lower", staticmethod(_lower_text))
 _replace(generated._UniffiFfiConverterString, "read", staticmethod(_read_text))
 _replace(generated._UniffiFfiConverterBytes, "read", staticmethod(_read_bytes))

@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 import anyio
 import anyio.lowlevel
 
-from ._errors import AuthorizationError, Closed, NeedsUser, NoPendingSignIn, RecordError
+from ._errors import AuthorizationError, Closed, NeedsUser, NoPendingSignIn
 from ._run import Host, Run, is_rest, now_ms, tell
 from .machine import (
     GrantSummary,
     Machine,
     Next,
     Outcome,
+    RecordError,
     RequestHeaders,
     Step,
     describe_grant,
@@ -126,11 +127,11 @@ class Driver:
         def work() -> None:
             query = callback.partition("?")[2].partition("#")[0]
             key = flow_key_of_callback(query)
-            record = None if key is None else self._host.store.load(key)
-            if record is None:
+            held = None if key is None else self._host.store.load(key)
+            if held is None:
                 raise NoPendingSignIn
             try:
-                machine = Machine.resume(self._host.config, self._host.account, record)
+                machine = Machine.resume(self._host.config, self._host.account, held.body)
             except RecordError as error:
                 raise NoPendingSignIn from error
             step = tell(machine, _callback(machine, callback, query))
@@ -145,8 +146,8 @@ class Driver:
         """Reads what is stored."""
 
         def work() -> GrantSummary | None:
-            record = self._host.store.load(self._host.config.grant_key(self._host.account))
-            return None if record is None else describe_grant(record)
+            held = self._host.store.load(self._host.config.grant_key(self._host.account))
+            return None if held is None else describe_grant(held.body)
 
         return _in_thread(work)
 

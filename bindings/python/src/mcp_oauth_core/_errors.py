@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from . import machine
 from .machine import Advice, Failure, Fault, Stage
-
-# Exceptions, which the generated code hides from a type checker.
-Misuse = cast("type[Exception]", machine.Misuse)
-RecordError = cast("type[Exception]", machine.RecordError)
-Refused: Any = machine.ConfigError.Refused
 
 
 class Error(Exception):

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ._errors import AuthorizationError, Misuse, NeedsUser
+from ._errors import AuthorizationError, NeedsUser
 from ._http import Network, Unreachable
 from ._listener import Listener, Place, reserve
 from ._sign_in import OpenUrl, SignIn
-from .machine import AuthMethod, Cause, Config, Failure, Machine, Next, Refusal, Step
+from .machine import AuthMethod, Cause, Config, Failure, Machine, Misuse, Next, Refusal, Step
 from .stores import Holding, Store
 
 _log = logging.getLogger("mcp_oauth_core")
@@ -126,20 +126,18 @@ class Run:
             self._release()
 
     def _carry_out(self, action: Next) -> Next:
-        machine = self.machine
+        if isinstance(action, Next.OPEN_URL):
+            return self._visit(action)
         if isinstance(action, Next.HTTP):
             step = self._send(action)
         elif isinstance(action, Next.LOAD | Next.SAVE | Next.DELETE):
             step = self._keep(action)
         elif isinstance(action, Next.BIND_REDIRECT):
             step = self._bind(action)
-        elif isinstance(action, Next.ASK_FOR_CLIENT):
-            step = self._ask_for_client(action)
-        elif isinstance(action, Next.OPEN_URL):
-            return self._visit(action)
         else:
-            step = machine.cancel(now_ms())
-        return tell(machine, step).next
+            assert isinstance(action, Next.ASK_FOR_CLIENT)  # At all others the machine rests.
+            step = self._ask_for_client(action)
+        return tell(self.machine, step).next
 
     def _send(self, request: Next.HTTP) -> Step:
         try:
@@ -157,10 +155,10 @@ class Run:
         try:
             if isinstance(action, Next.LOAD):
                 self._hold_while_refreshing(action.key)
-                record = store.load(action.key)
-                if record is None:
+                held = store.load(action.key)
+                if held is None:
                     return machine.nothing_stored(action.id, now_ms())
-                return machine.loaded(action.id, record, now_ms())
+                return machine.loaded(action.id, held.body, now_ms())
             if isinstance(action, Next.SAVE):
                 done = store.save(
                     action.key,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from ._errors import ConfigError, Refused
+from . import machine
+from ._errors import ConfigError
 from .machine import ClientDocument, Config, Deviations, Parameter, Preregistered, Reach, Settings
 
 
@@ -45,5 +46,5 @@ def checked(server_url: str, options: SettingsOptions) -> Config:
     """The settings, checked. Raises ``ConfigError``, or ``TypeError`` for a name that is none or a value of the wrong type."""
     try:
         return Config(Settings(server_url=server_url, **options))
-    except Refused as refused:
+    except machine.ConfigError.Refused as refused:
         raise ConfigError(refused.field, refused.problem) from None

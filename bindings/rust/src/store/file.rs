@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::directory::{Directory, Locked};
 use super::swap::{Shelf, Swapping};
-use super::{Hold, Store, StoreError, StoreFuture, Written};
+use super::{Hold, Record, Store, StoreError, StoreFuture, Written};
 
 /// One file of mode 0600 for each record, in a folder of mode 0700. Not encrypted: whoever can read the files of this user
 /// can read the credentials.
@@ -45,7 +45,7 @@ impl Shelf for Files {
 }
 
 impl Store for FileStore {
-    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<SecretBytes>> {
+    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<Record>> {
         self.0.load(key)
     }
 
@@ -68,7 +68,7 @@ impl Store for FileStore {
         self.0.hold(key)
     }
 
-    fn grants(&self) -> StoreFuture<'_, Vec<SecretBytes>> {
+    fn grants(&self) -> StoreFuture<'_, Vec<Record>> {
         self.0.grants()
     }
 }

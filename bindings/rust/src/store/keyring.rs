@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::directory::{Directory, Locked};
 use super::swap::{Shelf, Swapping};
-use super::{Hold, Store, StoreError, StoreFuture, Written};
+use super::{Hold, Record, Store, StoreError, StoreFuture, Written};
 
 /// One keyring entry for each record: Keychain on macOS, Credential Manager on Windows, Secret Service elsewhere.
 ///
@@ -233,7 +233,7 @@ fn kind(error: &Error) -> String {
 }
 
 impl Store for KeyringStore {
-    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<SecretBytes>> {
+    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<Record>> {
         self.0.load(key)
     }
 
@@ -256,7 +256,7 @@ impl Store for KeyringStore {
         self.0.hold(key)
     }
 
-    fn grants(&self) -> StoreFuture<'_, Vec<SecretBytes>> {
+    fn grants(&self) -> StoreFuture<'_, Vec<Record>> {
         self.0.grants()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_oauth_core::{SecretBytes, Slot, StoreKey, Timestamp};
 
-use super::{Hold, Store, StoreFuture, Written};
+use super::{Hold, Record, Store, StoreFuture, Written};
 
 /// Keeps everything in memory and forgets it when dropped.
 #[derive(Default)]
@@ -15,6 +15,14 @@ pub struct MemoryStore {
 }
 
 type Records = HashMap<StoreKey, (u64, SecretBytes)>;
+
+fn record(key: &StoreKey, (generation, body): &(u64, SecretBytes)) -> Record {
+    Record {
+        name: key.as_str().into(),
+        generation: *generation,
+        body: body.clone(),
+    }
+}
 
 impl MemoryStore {
     /// An empty store.
@@ -45,8 +53,8 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<SecretBytes>> {
-        let record = self.records().get(key).map(|(_, record)| record.clone());
+    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<Record>> {
+        let record = self.records().get(key).map(|held| record(key, held));
         Box::pin(async { Ok(record) })
     }
 
@@ -73,12 +81,12 @@ impl Store for MemoryStore {
         Box::pin(async { Ok(Hold::new(held.lock_owned().await)) })
     }
 
-    fn grants(&self) -> StoreFuture<'_, Vec<SecretBytes>> {
+    fn grants(&self) -> StoreFuture<'_, Vec<Record>> {
         let records = self.records();
         let grants = records
             .iter()
             .filter(|(key, _)| key.slot() == Slot::Grant)
-            .map(|(_, (_, record))| record.clone())
+            .map(|(key, held)| record(key, held))
             .collect();
         Box::pin(async { Ok(grants) })
     }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::directory::{Directory, Locked};
 use super::envelope::Envelope;
-use super::{Hold, Store, StoreError, StoreFuture, Written};
+use super::{Hold, Record, Store, StoreError, StoreFuture, Written};
 
 /// Where sealed records lie. Called on a thread that may block, and with the folder locked.
 pub(super) trait Shelf: Send + Sync + 'static {
@@ -59,13 +59,9 @@ impl<S: Shelf> Swapping<S> {
 }
 
 impl<S: Shelf> Store for Swapping<S> {
-    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<SecretBytes>> {
+    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<Record>> {
         let name = file_name(key);
-        self.access(move |shelf, folder| {
-            let sealed = shelf.get(folder, &name)?;
-            let opened = sealed.map(|sealed| Envelope::open(&sealed, &name));
-            Ok(opened.transpose()?.map(|envelope| envelope.record))
-        })
+        self.access(move |shelf, folder| read(shelf, folder, &name))
     }
 
     fn save<'a>(
@@ -120,14 +116,12 @@ impl<S: Shelf> Store for Swapping<S> {
         })
     }
 
-    fn grants(&self) -> StoreFuture<'_, Vec<SecretBytes>> {
+    fn grants(&self) -> StoreFuture<'_, Vec<Record>> {
         self.access(|shelf, folder| {
             let mut grants = Vec::new();
             for name in shelf.names(folder)? {
-                if name.starts_with("grant-")
-                    && let Some(sealed) = shelf.get(folder, &name)?
-                {
-                    grants.push(Envelope::open(&sealed, &name)?.record);
+                if name.starts_with("grant-") {
+                    grants.extend(read(shelf, folder, &name)?);
                 }
             }
             Ok(grants)
@@ -139,14 +133,22 @@ fn file_name(key: &StoreKey) -> String {
     key.as_str().replace('/', "-")
 }
 
+fn read(shelf: &impl Shelf, folder: &Locked<'_>, name: &str) -> Result<Option<Record>, StoreError> {
+    let sealed = shelf.get(folder, name)?;
+    let opened = sealed.map(|sealed| Envelope::open(&sealed, name));
+    Ok(opened.transpose()?.map(|envelope| Record {
+        name: name.replacen('-', "/", 1),
+        generation: envelope.generation,
+        body: envelope.record,
+    }))
+}
+
 fn generation_of(
     shelf: &impl Shelf,
     folder: &Locked<'_>,
     name: &str,
 ) -> Result<Option<u64>, StoreError> {
-    let sealed = shelf.get(folder, name)?;
-    let opened = sealed.map(|sealed| Envelope::open(&sealed, name));
-    Ok(opened.transpose()?.map(|envelope| envelope.generation))
+    Ok(read(shelf, folder, name)?.map(|record| record.generation))
 }
 
 fn sweep_abandoned(

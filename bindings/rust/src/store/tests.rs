@@ -1,6 +1,7 @@
 //! Does every store keep the one contract?
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_oauth_core::{SecretBytes, StoreKey, Timestamp};
@@ -16,44 +17,13 @@ fn grant() -> StoreKey {
     StoreKey::grant("", "https://mcp.example.com/mcp")
 }
 
+fn files(folder: &Path) -> FileStore {
+    FileStore::open(folder).unwrap()
+}
+
 async fn save(store: &dyn Store, key: &StoreKey, from: Option<u64>, to: u64) -> Written {
     let record = bytes(&format!("record {to}"));
     store.save(key, from, to, &record, None).await.unwrap()
-}
-
-async fn keeps_the_contract(store: &dyn Store) {
-    let (one, other) = (
-        grant(),
-        StoreKey::grant("other", "https://mcp.example.com/mcp"),
-    );
-    assert_eq!(store.load(&one).await.unwrap(), None);
-    assert_eq!(store.delete(&one, 1).await.unwrap(), Written::Conflict);
-    assert_eq!(save(store, &one, Some(1), 2).await, Written::Conflict);
-    assert_eq!(store.load(&one).await.unwrap(), None);
-
-    assert_eq!(save(store, &one, None, 1).await, Written::Done);
-    assert_eq!(save(store, &one, None, 2).await, Written::Conflict);
-    assert_eq!(save(store, &one, Some(2), 3).await, Written::Conflict);
-    assert_eq!(store.load(&one).await.unwrap(), Some(bytes("record 1")));
-
-    assert_eq!(save(store, &one, Some(1), 9).await, Written::Done);
-    assert_eq!(store.load(&one).await.unwrap(), Some(bytes("record 9")));
-    assert_eq!(store.load(&other).await.unwrap(), None);
-
-    let flow = StoreKey::flow("state");
-    assert_eq!(save(store, &flow, None, 4).await, Written::Done);
-    assert_eq!(save(store, &other, None, 5).await, Written::Done);
-    drop(store.hold(&one).await.unwrap());
-    let mut grants = store.grants().await.unwrap();
-    grants.sort_by(|one, other| one.expose().cmp(other.expose()));
-    assert_eq!(grants, [bytes("record 5"), bytes("record 9")]);
-
-    assert_eq!(store.delete(&one, 1).await.unwrap(), Written::Conflict);
-    assert_eq!(store.delete(&one, 9).await.unwrap(), Written::Done);
-    assert_eq!(store.load(&one).await.unwrap(), None);
-    assert_eq!(store.delete(&flow, 4).await.unwrap(), Written::Done);
-    assert_eq!(store.delete(&other, 5).await.unwrap(), Written::Done);
-    assert_eq!(store.grants().await.unwrap(), []);
 }
 
 async fn holds_one_at_a_time(store: &dyn Store) {
@@ -79,28 +49,44 @@ async fn who_is_about_to_refresh_is_alone() {
     holds_one_at_a_time(&FileStore::open(folder.path()).unwrap()).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn memory_keeps_the_contract() {
-    keeps_the_contract(&MemoryStore::new()).await;
+    let store = Arc::new(MemoryStore::new());
+    contract::keeps(async || Arc::clone(&store)).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn files_keep_the_contract() {
     let folder = TempDir::new().unwrap();
-    keeps_the_contract(&FileStore::open(folder.path()).unwrap()).await;
-    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(left.len(), 1, "nothing but the lock: {left:?}");
+    contract::keeps(async || files(folder.path())).await;
 }
 
 #[tokio::test]
-async fn what_was_saved_is_there_when_the_store_is_opened_again() {
+async fn processes_share_files() {
     let folder = TempDir::new().unwrap();
-    let store = FileStore::open(folder.path()).unwrap();
+    let (test, place) = (
+        "store::tests::processes_share_files",
+        folder.path().to_str().unwrap(),
+    );
+    contract::keeps_between_processes(test, place, async |place| files(place.as_ref())).await;
+}
+
+#[tokio::test]
+async fn files_that_are_gone_are_no_conflict() {
+    let folder = TempDir::new().unwrap();
+    let store = files(folder.path());
+    drop(folder);
+    contract::fails_without_its_database(&store).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_what_was_deleted() {
+    let folder = TempDir::new().unwrap();
+    let store = files(folder.path());
     assert_eq!(save(&store, &grant(), None, 1).await, Written::Done);
-    drop(store);
-    let store = FileStore::open(folder.path()).unwrap();
-    assert_eq!(store.load(&grant()).await.unwrap(), Some(bytes("record 1")));
-    assert_eq!(save(&store, &grant(), Some(1), 2).await, Written::Done);
+    assert_eq!(store.delete(&grant(), 1).await.unwrap(), Written::Done);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing but the lock: {left:?}");
 }
 
 #[cfg(unix)]
@@ -163,8 +149,6 @@ async fn sign_ins_that_nobody_finished_are_swept_away() {
 
 #[cfg(feature = "keyring")]
 mod keyring {
-    use std::sync::Arc;
-
     use super::*;
     use keyring_core::mock;
 
@@ -174,12 +158,13 @@ mod keyring {
         (mock, store)
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread")]
     async fn the_keyring_keeps_the_contract() {
-        let folder = TempDir::new().unwrap();
-        for most in [usize::MAX, 40, 7] {
-            let (_, store) = keyring_store(folder.path(), most);
-            keeps_the_contract(&store).await;
+        for most in [usize::MAX, 64 * 1024] {
+            let folder = TempDir::new().unwrap();
+            let mock = mock::Store::new().unwrap();
+            let open = || KeyringStore::over(mock.clone(), folder.path().into(), most);
+            contract::keeps(async || open().unwrap()).await;
         }
     }
 
@@ -204,7 +189,8 @@ mod keyring {
             let expected = generation.checked_sub(1).filter(|expected| *expected > 0);
             let written = store.save(&key, expected, generation, &long, None).await;
             assert_eq!(written.unwrap(), Written::Done);
-            assert_eq!(store.load(&key).await.unwrap(), Some(long.clone()));
+            let held = store.load(&key).await.unwrap().unwrap();
+            assert_eq!(held.body, long);
         }
         assert_eq!(store.delete(&key, 3).await.unwrap(), Written::Done);
         let mut entries = mock.inner.lock().unwrap();

@@ -2,13 +2,13 @@
 
 use mcp_oauth_core::{SecretBytes, StoreKey, Timestamp};
 use mcp_oauth_host::Store;
-use mcp_oauth_host::store::{StoreError, StoreFuture, Written};
+use mcp_oauth_host::store::{Record, StoreError, StoreFuture, Written};
 
 /// A store whose disk is full.
 pub(crate) struct Full;
 
 impl Store for Full {
-    fn load<'a>(&'a self, _: &'a StoreKey) -> StoreFuture<'a, Option<SecretBytes>> {
+    fn load<'a>(&'a self, _: &'a StoreKey) -> StoreFuture<'a, Option<Record>> {
         Box::pin(async { Ok(None) })
     }
 
@@ -27,7 +27,7 @@ impl Store for Full {
         Box::pin(async { Ok(Written::Conflict) })
     }
 
-    fn grants(&self) -> StoreFuture<'_, Vec<SecretBytes>> {
+    fn grants(&self) -> StoreFuture<'_, Vec<Record>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import sys
 from pathlib import Path
@@ -16,6 +18,9 @@ _LIST = "keyring-entries"
 
 # An entry that holds no record but tells in how many parts it is kept, and under which number: `parts 3 17`.
 _PARTS = "parts "
+
+# What the text of a record begins with that is none by itself, since keyrings keep text.
+_BINARY = "base64 "
 
 # `CRED_MAX_CREDENTIAL_BLOB_SIZE`, in UTF-16: less than two tokens of the usual kind.
 _LONGEST_ENTRY = 5 * 512 // 2 if sys.platform == "win32" else sys.maxsize
@@ -67,11 +72,11 @@ class _Entries:
     def get(self, name: str) -> bytes | None:
         head = self._read(name)
         if head is None or not head.startswith(_PARTS):
-            return None if head is None else head.encode()
+            return None if head is None else _bytes(head, name)
         parts = [self._read(part) for part in _part_names(name, head)]
         if None in parts:
             raise StoreError("the keyring has lost a part of a record")
-        return "".join(cast("list[str]", parts)).encode()
+        return _bytes("".join(cast("list[str]", parts)), name)
 
     def put(self, name: str, sealed: bytes) -> None:
         # Listed first: an entry that nobody knows of could never be removed.
@@ -79,7 +84,7 @@ class _Entries:
         if name not in names:
             self._list([*names, name])
         old = self._read(name)
-        text = sealed.decode()
+        text = _text(sealed)
         if len(text) <= _LONGEST_ENTRY:
             self._write(name, text)
         else:
@@ -126,6 +131,22 @@ class _Entries:
         if head is not None and head.startswith(_PARTS):
             for part in _part_names(name, head):
                 self._erase(part)
+
+
+def _text(sealed: bytes) -> str:
+    try:
+        return sealed.decode()
+    except UnicodeDecodeError:
+        return _BINARY + base64.b64encode(sealed).decode()
+
+
+def _bytes(text: str, name: str) -> bytes:
+    if not text.startswith(_BINARY):
+        return text.encode()
+    try:
+        return base64.b64decode(text.removeprefix(_BINARY), validate=True)
+    except binascii.Error:
+        raise StoreError(f"the record {name} is damaged") from None
 
 
 def _number(head: str | None) -> int:

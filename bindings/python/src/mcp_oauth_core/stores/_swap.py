@@ -10,9 +10,7 @@ from typing import Protocol
 
 from ._directory import Directory
 from ._envelope import Envelope
-
-# A sign-in that has been over for so long that nobody will ask for its record again.
-_ABANDONED_MS = 60 * 60 * 1000
+from ._record import ABANDONED_MS, Record
 
 # As long as a refresh and one repetition may take.
 _HOLD_PATIENCE = 60.0
@@ -35,19 +33,17 @@ class Swapping:
         self._directory = directory
         self._shelf = shelf
 
-    def load(self, key: str) -> bytes | None:
+    def load(self, key: str) -> Record | None:
         with self._directory.lock():
             envelope = self._open(_file_name(key))
-        return None if envelope is None else envelope.record
+        return None if envelope is None else Record(envelope.generation, envelope.record)
 
-    def save(
-        self, key: str, record: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None
-    ) -> bool:
+    def save(self, key: str, body: bytes, *, expected: int | None, generation: int, expires_at_ms: int | None) -> bool:
         name = _file_name(key)
         with self._directory.lock():
             if self._generation(name) != expected:
                 return False
-            self._shelf.put(name, Envelope(generation, expires_at_ms, record).seal())
+            self._shelf.put(name, Envelope(generation, expires_at_ms, body).seal())
             if name.startswith("flow-"):
                 self._sweep_abandoned()
             return True
@@ -83,7 +79,7 @@ class Swapping:
         return None if envelope is None else envelope.generation
 
     def _sweep_abandoned(self) -> None:
-        before = time.time() * 1000 - _ABANDONED_MS
+        before = time.time() * 1000 - ABANDONED_MS
         for name in self._shelf.names():
             if not name.startswith("flow-") or (envelope := self._open(name)) is None:
                 continue

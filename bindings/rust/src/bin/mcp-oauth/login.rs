@@ -16,7 +16,7 @@ pub(crate) async fn run(login: Login, report: &Report) -> Result<(), Fault> {
     let record = store
         .load(&StoreKey::grant(&server.account, &server.url))
         .await?;
-    let grant = record.and_then(|record| describe_grant(record.expose()).ok());
+    let grant = record.and_then(|record| describe_grant(record.body.expose()).ok());
     let grant =
         grant.ok_or_else(|| Fault::other("the credentials have vanished from the store"))?;
     report.result(

@@ -1,6 +1,7 @@
 //! Which credentials are kept?
 
-use mcp_oauth_core::{GrantSummary, SecretBytes, describe_grant};
+use mcp_oauth_core::{GrantSummary, describe_grant};
+use mcp_oauth_host::store::Record;
 use serde_json::json;
 
 use crate::arguments::Status;
@@ -36,10 +37,10 @@ pub(crate) async fn run(status: Status, report: &Report) -> Result<(), Fault> {
     Ok(())
 }
 
-fn read(records: &[SecretBytes], report: &Report) -> Vec<GrantSummary> {
+fn read(records: &[Record], report: &Report) -> Vec<GrantSummary> {
     let mut grants = Vec::new();
     for record in records {
-        match describe_grant(record.expose()) {
+        match describe_grant(record.body.expose()) {
             Ok(grant) => grants.push(grant),
             Err(error) => report.tell(&format!("A record cannot be read: {error}")),
         }

@@ -1,0 +1,29 @@
+"""The machine, as a type checker should see it: with its exceptions, which the generated code hides from one."""
+
+from .mcp_oauth import *  # pyright: ignore[reportAssignmentType]  # Three are declared anew.
+
+class ConfigError(Exception):
+    """Settings that cannot work, found before anything is sent."""
+
+    class Refused(ConfigError):
+        """One member is at fault."""
+
+        field: str
+        problem: str
+
+class Misuse(Exception):
+    """A call that the host should not have made. Changed nothing."""
+
+    class UnknownAction(Misuse): ...
+    class WrongAnswer(Misuse): ...
+    class RedirectUri(Misuse): ...
+    class RedirectNotInDocument(Misuse): ...
+    class ClientId(Misuse): ...
+    class ClientSecret(Misuse): ...
+
+class RecordError(Exception):
+    """Bytes that are no record of this library, or none that it can use. Never a reason to overwrite them silently."""
+
+    class Malformed(RecordError): ...
+    class TooNew(RecordError): ...
+    class Foreign(RecordError): ...
