@@ -183,20 +183,20 @@ pub(crate) struct Refreshing {
 impl Refreshing {
     /// Begins, once the refresh is claimed.
     pub(super) fn begin(attempt: Attempt, shared: &mut Shared) -> Phase {
-        shared.note(Decision::Refreshing);
-        Box::new(Self {
+        let refreshing = Box::new(Self {
             attempt,
             without_resource: false,
             auth: None,
-        })
-        .send(shared)
+        });
+        refreshing.send(Decision::Refreshing, shared)
     }
 
     /// Sends, unless the claim may run out before there is an answer: then it is given back.
-    fn send(self: Box<Self>, shared: &mut Shared) -> Phase {
+    fn send(self: Box<Self>, decision: Decision, shared: &mut Shared) -> Phase {
         let end = shared.now().after(REQUEST_TIMEOUT_MS);
         let claim = shared.tokens().and_then(|tokens| tokens.claim);
         if claim.is_some_and(|claim| end <= claim.until) {
+            shared.note(decision);
             return Phase::Refreshing(self);
         }
         let failure = Failure::new(Code::RefreshUnavailable, Stage::Refresh);
@@ -340,9 +340,8 @@ impl Refreshing {
             if token::is_authentication_error(&error)
                 && let Some(auth) = token::alternative(&client, AuthMethods::default())
             {
-                shared.note(Decision::AuthenticationRetried);
                 self.auth = Some(auth.kind());
-                return self.send(shared);
+                return self.send(Decision::AuthenticationRetried, shared);
             }
             if client.origin == ClientOrigin::Dynamic {
                 shared.note(Decision::ClientForgotten);
@@ -363,9 +362,8 @@ impl Refreshing {
             && shared.config.deviations().retry_refresh_without_resource
             && matches!(code, "invalid_request" | "invalid_target")
         {
-            shared.note(Decision::RefreshRetried);
             self.without_resource = true;
-            return self.send(shared);
+            return self.send(Decision::RefreshRetried, shared);
         }
         let worthless = code == "invalid_grant";
         self.refused_for_good(worthless, shared)

@@ -339,11 +339,11 @@ impl SavingGrant {
             }
             (result @ StoreResult::Loaded(_), None) => match loaded(result, shared) {
                 Ok(()) if self.is_claim() => self.claim_again(shared, rng),
-                Ok(()) if self.is_released(shared) => self.then.go_on(shared, rng),
                 Ok(()) if self.is_outdone(shared) => {
                     shared.note(Decision::NewerGrantAdopted);
                     Phase::Authorized
                 }
+                Ok(()) if self.is_released(shared) => self.then.go_on(shared, rng),
                 // Written now, the tokens would undo the sign-out.
                 Ok(()) if self.is_void(shared) => {
                     shared.fail(Failure::new(Code::FlowTaken, Stage::Store))
@@ -413,7 +413,8 @@ impl SavingGrant {
 
     /// Whether another process has stored newer tokens in the meantime, which are as good as ours.
     fn is_outdone(&self, shared: &Shared) -> bool {
-        let wants_tokens = matches!(self.then, AfterSaving::Refreshed | AfterSaving::SignIn(_));
+        let wants_tokens = matches!(self.then, AfterSaving::Refreshed | AfterSaving::SignIn(_))
+            || matches!(self.change, Change::Release(..));
         // Fresh tokens do not yield to expired ones; but where none are left, these can perhaps be refreshed.
         let empty_handed = matches!(self.then, AfterSaving::SignIn(_));
         let newer = |tokens: &Tokens| {
