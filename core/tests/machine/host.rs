@@ -24,6 +24,21 @@ pub(crate) type Records = Rc<RefCell<HashMap<String, (u64, Vec<u8>)>>>;
 /// The answer of the token endpoint to a request body: status and body.
 pub(crate) type TokenEndpoint = Rc<RefCell<dyn FnMut(&str) -> (u16, String)>>;
 
+/// What came of an action, before the machine learns of it.
+#[derive(Clone, Debug)]
+pub(crate) enum Effect {
+    /// A server answered, with status and body.
+    Served(u16, String),
+    /// What the store holds.
+    Loaded(Option<Vec<u8>>),
+    /// Whether the store has written.
+    Written(bool),
+    /// The store says that it failed.
+    Failed,
+    /// Nothing but what the host itself does.
+    None,
+}
+
 /// Counts up from a start, so that no two draws are the same.
 pub(crate) struct Counting(pub(crate) u8);
 
@@ -145,12 +160,30 @@ impl Host {
 
     /// Carries out the outstanding action as an honest host with honest servers would.
     pub(crate) fn step(&mut self) {
+        let effect = self.carry_out();
+        self.answer(effect);
+    }
+
+    /// The first half of a step: what happens in the world.
+    pub(crate) fn carry_out(&mut self) -> Effect {
         let action = self.action().expect("there is something to do");
         self.seen.push(format!("{action:?}"));
-        let id = action.id;
-        let outcome = match &action.task {
+        match &action.task {
             Task::Http(request) => {
                 let (status, body) = self.serve(request);
+                Effect::Served(status, body)
+            }
+            Task::Store(op) => self.store(op),
+            _ => Effect::None,
+        }
+    }
+
+    /// The second half of a step: the machine learns of it.
+    pub(crate) fn answer(&mut self, effect: Effect) {
+        let action = self.action().expect("there is something to do");
+        let id = action.id;
+        let outcome = match (&action.task, effect) {
+            (_, Effect::Served(status, body)) => {
                 let response = HttpResponse {
                     status,
                     headers: &[],
@@ -158,33 +191,42 @@ impl Host {
                 };
                 self.give(Event::Reply { id, response })
             }
-            Task::BindRedirect { .. } => self.give(Event::RedirectBound { id, uri: REDIRECT }),
-            Task::OpenUrl(_) => {
-                let query = self.callback();
-                self.give(Event::Callback(CallbackText::Query(&query)))
+            (_, Effect::Loaded(record)) => {
+                let result = StoreResult::Loaded(record.as_deref());
+                self.give(Event::Stored { id, result })
             }
-            Task::Store(op) => {
-                let (record, done) = self.store(op);
-                let result = match (&record, done) {
-                    (Some(record), _) => StoreResult::Loaded(Some(record)),
-                    (None, Some(true)) => StoreResult::Done,
-                    (None, Some(false)) => StoreResult::Conflict,
-                    (None, None) => StoreResult::Loaded(None),
+            (_, Effect::Written(done)) => {
+                let result = if done {
+                    StoreResult::Done
+                } else {
+                    StoreResult::Conflict
                 };
                 self.give(Event::Stored { id, result })
             }
-            Task::Wait { until } => {
+            (_, Effect::Failed) => self.give(Event::Stored {
+                id,
+                result: StoreResult::Failed,
+            }),
+            (Task::BindRedirect { .. }, _) => self.give(Event::RedirectBound { id, uri: REDIRECT }),
+            (Task::OpenUrl(_), _) => {
+                let query = self.callback();
+                self.give(Event::Callback(CallbackText::Query(&query)))
+            }
+            (Task::Wait { until }, _) => {
                 self.now = self.now.max(*until);
                 self.give(Event::Tick)
             }
-            Task::AskForClient { .. } => self.give(Event::ClientProvided {
-                id,
-                client: ProvidedClient {
-                    client_id: "asked-for".into(),
-                    client_secret: None,
-                    auth_method: None,
-                },
-            }),
+            (task, _) => {
+                assert!(matches!(task, Task::AskForClient { .. }), "{task:?}");
+                self.give(Event::ClientProvided {
+                    id,
+                    client: ProvidedClient {
+                        client_id: "asked-for".into(),
+                        client_secret: None,
+                        auth_method: None,
+                    },
+                })
+            }
         };
         assert_eq!(outcome, Ok(Outcome::Advanced), "{action:?}");
     }
@@ -199,13 +241,15 @@ impl Host {
         }
     }
 
-    /// A store that keeps its contract: the record for a load, or whether a write was done.
-    fn store(&mut self, op: &StoreOp) -> (Option<Vec<u8>>, Option<bool>) {
+    /// A store that keeps its contract.
+    fn store(&mut self, op: &StoreOp) -> Effect {
         let mut records = self.records.borrow_mut();
         let name = op.key().as_str().to_owned();
         let held = records.get(&name).map(|(generation, _)| *generation);
         match op {
-            StoreOp::Load { .. } => (records.get(&name).map(|(_, bytes)| bytes.clone()), None),
+            StoreOp::Load { .. } => {
+                Effect::Loaded(records.get(&name).map(|(_, bytes)| bytes.clone()))
+            }
             StoreOp::Save {
                 expected,
                 generation,
@@ -220,14 +264,14 @@ impl Host {
                     );
                     records.insert(name, (*generation, record.expose().to_vec()));
                 }
-                (None, Some(fits))
+                Effect::Written(fits)
             }
             StoreOp::Delete { expected, .. } => {
                 let fits = held == Some(*expected);
                 if fits {
                     records.remove(&name);
                 }
-                (None, Some(fits))
+                Effect::Written(fits)
             }
         }
     }

@@ -8,10 +8,13 @@
 )]
 
 mod entropy;
+mod fleet;
 mod grid;
 mod host;
 mod hostile;
+mod interleavings;
 mod misuse;
+mod pending;
 mod races;
 mod records;
 mod secrets;

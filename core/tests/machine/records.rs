@@ -113,6 +113,7 @@ fn snapshots_that_cannot_have_been_written_here_are_refused() {
 
 /// Records as version 1 of their formats wrote them: frozen, one for each version, for ever.
 const FROZEN_GRANT: &str = include_str!("../../../tests/records/grant-1.json");
+const FROZEN_CLAIM: &str = include_str!("../../../tests/records/grant-1-claimed.json");
 const FROZEN_FLOW: &str = include_str!("../../../tests/records/flow-1.json");
 
 // LOG-07
@@ -146,4 +147,23 @@ fn frozen_records_of_every_version_are_read() {
     );
     host.run();
     assert_eq!(host.machine.phase(), PhaseKind::Authorized);
+}
+
+// LOG-07, REF-05, REF-11
+#[test]
+fn a_frozen_claim_is_waited_for_and_counted() {
+    let waits = |now: u64| {
+        let mut host = Host::new(settings());
+        host.now = Timestamp::from_millis(now);
+        let key = host.machine.grant_key().as_str().to_owned();
+        let record = FROZEN_CLAIM.as_bytes().to_vec();
+        host.records.borrow_mut().insert(key, (3, record));
+        host.run();
+        host.give(Event::Connect).expect("no misuse");
+        host.step();
+        host.machine.phase()
+    };
+    assert_eq!(waits(1_800_003_600_000), PhaseKind::AwaitingRefresh);
+    // Two refreshes of unknown outcome: the token is not sent again.
+    assert_eq!(waits(1_800_003_660_000), PhaseKind::ResourceDiscovery);
 }

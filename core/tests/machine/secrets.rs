@@ -114,6 +114,55 @@ fn every_record_is_handed_out_as_secret() {
     assert_eq!(records, 3, "client, flow and tokens");
 }
 
+// LOG-01, LOG-03
+#[test]
+fn what_a_host_brings_does_not_show() {
+    let brought = ProvidedTokens {
+        issuer: "https://as.example".into(),
+        token_endpoint: "https://as.example/token".into(),
+        client: ProvidedClient {
+            client_id: "c".into(),
+            client_secret: Some(Secret::new("MARK-secret")),
+            auth_method: None,
+        },
+        access_token: Secret::new("MARK-access"),
+        refresh_token: Some(Secret::new("MARK-refresh")),
+        expires_at: None,
+        scope: "".into(),
+        resource: None,
+    };
+    let mut host = Host::new(settings());
+    host.run();
+    let mut seen = format!("{brought:?}");
+    let refused = ProvidedTokens {
+        access_token: Secret::new("MARK access"),
+        ..brought.clone()
+    };
+    for tokens in [refused, brought] {
+        let event = Event::TokensProvided(Box::new(tokens));
+        seen += &format!("{event:?}");
+        seen += &format!("{:?}", host.give(event));
+    }
+    while host.action().is_some() {
+        seen += &shown(&host);
+        host.step();
+    }
+    let key = host.machine.grant_key().as_str().to_owned();
+    let record = host.records.borrow()[&key].1.clone();
+    let changed = Event::StoreChanged {
+        record: Some(&record),
+    };
+    seen += &format!("{changed:?}{}", shown(&host));
+    let mut pending = Pending::new(1);
+    let later = host.now.after(1);
+    pending
+        .insert("MARK-state", later, "MARK-value", host.now)
+        .expect("there is room");
+    seen += &format!("{pending:?}");
+    assert_eq!(host.machine.phase(), PhaseKind::Authorized);
+    assert!(!seen.contains("MARK"), "{seen}");
+}
+
 // LOG-02
 #[test]
 fn what_a_sign_in_needed_is_gone_when_it_is_over() {
