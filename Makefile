@@ -159,6 +159,10 @@ bench: ## Measure what the core costs, beside the bare primitives and beside rmc
 	cargo bench -q $(LOCKED) -p mcp-oauth-bench -- $(CARGO_TARGET_DIR)/release/mcp-oauth
 	tools/with cc=gcc -- $(MAKE) -s -C bindings/c bench
 
+.PHONY: scale
+scale: ## Measure what a sleeping sign-in costs among a thousand and among a million
+	cargo bench -q $(LOCKED) -p mcp-oauth-bench -- --scale
+
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 SECONDS = 60

@@ -7,6 +7,7 @@ mod measures;
 mod ours;
 mod peer;
 mod primitives;
+mod scale;
 mod startup;
 mod table;
 mod waiting;
@@ -20,6 +21,10 @@ static ALLOCATOR: allocations::Counting = allocations::Counting;
 
 fn main() {
     if gauges::counted_run() {
+        return;
+    }
+    if std::env::args().any(|argument| argument == "--scale") {
+        println!("\n{}", scale::table());
         return;
     }
     let mut table = Table::default();
@@ -38,7 +43,7 @@ fn main() {
         Some(command) => table.startups(&startup::all(&PathBuf::from(command))),
         None => eprintln!("SKIPPED: start-up times. Give the path of `mcp-oauth` to measure them."),
     }
-    println!("\n{table}");
+    println!("\n{table}\n{}", scale::table());
     if instructions.is_empty() {
         eprintln!("SKIPPED: instruction counts. Install valgrind to have them.");
     }

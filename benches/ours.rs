@@ -35,12 +35,13 @@ pub(crate) enum Step {
     TokensStored,
     RefreshDue,
     GrantLoaded,
+    RefreshClaimed,
     Refreshed,
     RefreshStored,
 }
 
 /// All of them, in order.
-const FLOW: [Step; 16] = [
+const FLOW: [Step; 17] = [
     Step::NothingStored,
     Step::Challenged,
     Step::ResourceMetadata,
@@ -55,6 +56,7 @@ const FLOW: [Step; 16] = [
     Step::TokensStored,
     Step::RefreshDue,
     Step::GrantLoaded,
+    Step::RefreshClaimed,
     Step::Refreshed,
     Step::RefreshStored,
 ];
@@ -123,9 +125,11 @@ impl Host {
             result: StoreResult::Done,
         };
         let now = match step {
-            Step::RefreshDue | Step::GrantLoaded | Step::Refreshed | Step::RefreshStored => {
-                after_expiry()
-            }
+            Step::RefreshDue
+            | Step::GrantLoaded
+            | Step::RefreshClaimed
+            | Step::Refreshed
+            | Step::RefreshStored => after_expiry(),
             _ => START,
         };
         let event = match step {
@@ -163,7 +167,11 @@ impl Host {
                 assert!(matches!(headers, RequestHeaders::RefreshDue));
                 Event::Refresh
             }
-            Step::ClientStored | Step::FlowStored | Step::FlowTaken | Step::RefreshStored => done,
+            Step::ClientStored
+            | Step::FlowStored
+            | Step::FlowTaken
+            | Step::RefreshClaimed
+            | Step::RefreshStored => done,
         };
         let mut context = Context {
             now,
@@ -198,10 +206,15 @@ impl Host {
         else {
             panic!("nobody was sent away: {:?}", machine.next());
         };
-        self.callback.clear();
-        self.callback.push_str(CALLBACK);
-        self.callback.push_str(open.state.expose());
+        callback_of(open, &mut self.callback);
     }
+}
+
+/// Writes what the user comes back with.
+pub(crate) fn callback_of(open: &OpenUrl, into: &mut String) {
+    into.clear();
+    into.push_str(CALLBACK);
+    into.push_str(open.state.expose());
 }
 
 /// A machine that waits for its user, from its own record.

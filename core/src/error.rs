@@ -102,6 +102,11 @@ impl Failure {
         }))
     }
 
+    /// What a host tells that can show the page of a sign-in to nobody, and leaves the sign-in pending.
+    pub fn needs_user() -> Self {
+        Self::new(Code::NeedsUser, Stage::Authorization)
+    }
+
     pub(crate) fn advising(mut self, advice: Advice) -> Self {
         self.0.advice = advice;
         self

@@ -96,13 +96,18 @@ async fn a_host_without_a_person_names_the_page_and_does_not_wait() {
         let host = Host::with(settings(&bed), |builder| builder.user_agent(agent));
         let called = tokio::time::timeout(Duration::from_secs(10), host.call("whoami"));
         let error = called.await.unwrap().unwrap_err();
-        let Trouble::Authorization(Error::NeedsUser { url, failure }) = error else {
+        let Trouble::Authorization(Error::NeedsUser {
+            page: shown,
+            failure,
+        }) = error
+        else {
             panic!("{error:?}");
         };
         let page = format!("{}/authorize?", bed.issuer());
-        assert!(url.expose().starts_with(&page), "{}", url.expose());
+        let url = shown.url.expose();
+        assert!(url.starts_with(&page), "{url}");
         assert_eq!(failure.code(), Code::NeedsUser);
-        let state = url.expose().split("state=").nth(1).unwrap();
+        let state = url.split("state=").nth(1).unwrap();
         let state = Secret::new(state.split('&').next().unwrap());
         assert!(!format!("{failure} {failure:?}").contains(state.expose()));
         assert!(requests(&bed, Endpoint::Token).is_empty());

@@ -4,11 +4,12 @@ mod browser;
 mod headless;
 mod listener;
 mod needs_user;
+mod shared;
 
 use std::any::Any;
 use std::pin::Pin;
 
-use mcp_oauth_core::{OpenUrl, Refusal, Secret};
+use mcp_oauth_core::{CallbackText, OpenUrl, Refusal, Secret};
 use tokio::sync::mpsc;
 
 use crate::http::Network;
@@ -16,6 +17,7 @@ use crate::http::Network;
 pub use browser::SystemBrowser;
 pub use headless::Headless;
 pub use needs_user::NeedsUser;
+pub use shared::SharedListener;
 
 /// What a [`UserAgent`] does, in time; or why it will not.
 pub type AgentFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -59,6 +61,15 @@ pub struct Redirect {
     uri: Box<str>,
     callbacks: mpsc::Receiver<Callback>,
     _listening: Box<dyn Any + Send>,
+}
+
+impl Callback {
+    pub(crate) fn text(&self) -> CallbackText<'_> {
+        match self {
+            Self::Url(url) => CallbackText::Url(url.expose()),
+            Self::Query(query) => CallbackText::Query(query.expose()),
+        }
+    }
 }
 
 impl Redirect {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mcp_oauth_core::{Config, Issuer, ProvidedClient, Secret, TraceEntry};
+use mcp_oauth_core::{Config, Issuer, OpenUrl, ProvidedClient, ProvidedTokens, Secret, TraceEntry};
 
 use crate::agent::UserAgent;
 use crate::drive::{Driver, Errand, Settled};
@@ -78,9 +78,11 @@ pub struct Builder {
     pub(crate) account: String,
     pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) user_agent: Option<Arc<dyn UserAgent>>,
-    pub(crate) observer: Box<dyn Fn(&TraceEntry) + Send + Sync>,
+    pub(crate) observer: Box<Observer>,
     pub(crate) client: Box<ClientSource>,
 }
+
+pub(crate) type Observer = dyn Fn(&TraceEntry) + Send + Sync;
 
 pub(crate) type ClientSource = dyn Fn(&Issuer, &str) -> Option<ProvidedClient> + Send + Sync;
 
@@ -184,6 +186,52 @@ impl Authorizer {
         }
     }
 
+    /// Begins a sign-in that [`finish`](Self::finish) ends, in this or another process: the driven form, for programs that only
+    /// open a URL and hand the callback back (web back ends, deep links). `None`: there is a usable token already. The sign-in
+    /// is pending in the store until then, and opens nothing here, whatever the user agent. Several may be pending at once.
+    ///
+    /// # Errors
+    /// Why no sign-in can be begun.
+    pub async fn begin(&self) -> Result<Option<Box<OpenUrl>>, Error> {
+        self.apart(|driver| async move { driver.begin_apart().await })
+            .await
+    }
+
+    /// Ends the sign-in to which a callback belongs: one of [`begin`](Self::begin), or one that ended with
+    /// [`Error::NeedsUser`], for the same account and with the same settings. It takes the whole URL with which the user came back.
+    /// Of two processes that get the same callback one alone finishes.
+    ///
+    /// Whose callback it is, the caller must know by a session of its own: the account is not in the URL.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSignIn`] if none waits for it, code `flow_taken` if another process was faster, or why there are no tokens.
+    pub async fn finish(&self, callback_url: &Secret) -> Result<(), Error> {
+        let callback_url = callback_url.clone();
+        self.apart(|driver| async move { driver.finish_apart(&callback_url).await })
+            .await
+    }
+
+    /// Keeps tokens that the program got by itself (client-driven), and from then on refreshes and steps them up like others. A
+    /// flow under way is cancelled.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if they cannot be used, or when the store fails.
+    pub async fn provide(&self, tokens: ProvidedTokens) -> Result<(), Error> {
+        self.cancel();
+        self.settle(Errand::Keep(Box::new(tokens))).await.map(drop)
+    }
+
+    /// Looks what the store holds now: to be called when another process has signed in or out, where the program learns of
+    /// that. Without it that is found out when a token is refused or due. A flow that waits for its user or for another process's
+    /// refresh goes on with what has been found.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn store_changed(&self) -> Result<(), Error> {
+        self.apart(|driver| async move { driver.look().await })
+            .await
+    }
+
     /// Forgets the tokens, and with `forget_client` the client registrations too. Ends a flow under way.
     ///
     /// # Errors
@@ -201,10 +249,18 @@ impl Authorizer {
         self.0.cancel();
     }
 
-    /// In a task of its own: a caller that loses interest must not take a half-sent request down with it.
     async fn settle(&self, errand: Errand) -> Result<Settled, Error> {
-        let driver = Arc::clone(&self.0);
-        match tokio::spawn(async move { driver.settle(errand).await }).await {
+        self.apart(|driver| async move { driver.settle(errand).await })
+            .await
+    }
+
+    /// In a task of its own: a caller that loses interest must not take a half-sent request down with it.
+    async fn apart<T, F>(&self, work: impl FnOnce(Arc<Driver>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        match tokio::spawn(work(Arc::clone(&self.0))).await {
             Ok(settled) => settled,
             Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
             Err(_) => Err(Error::Interrupted),

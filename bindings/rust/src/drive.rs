@@ -1,6 +1,7 @@
 //! How is each action of the machine carried out, one flow at a time?
 
 mod answer;
+mod apart;
 mod errand;
 
 use std::pin::pin;
@@ -10,17 +11,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
 use mcp_oauth_core::{
-    Action, ActionId, Cause, Code, Context, Event, Failure, HttpRequest, Machine, Method, Misuse,
-    Next, OpenUrl, Outcome, Purpose, Reach, Refusal, RequestHeaders, Secret, StoreOp, Task,
-    Timestamp, TraceEntry, Verdict,
+    Action, ActionId, Cause, Code, Config, Context, Event, Failure, HttpRequest, Machine, Method,
+    Misuse, Next, OpenUrl, Outcome, Reach, Refusal, RequestHeaders, StoreOp, Task, Timestamp,
+    Verdict,
 };
 use tokio::sync::watch;
 
 use crate::agent::{Opened, Redirect, UserAgent};
-use crate::authorizer::{Builder, ClientSource, Token};
+use crate::authorizer::{Builder, ClientSource, Observer, Token};
 use crate::error::{BuildError, Error};
 use crate::http::Network;
-use crate::store::{Hold, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 use answer::Answer;
 pub(crate) use errand::{Errand, Settled};
@@ -33,13 +34,44 @@ pub(crate) struct Driver {
     flow: tokio::sync::Mutex<Flow>,
     /// How many flows have ended.
     ended: AtomicU64,
-    /// Counts the cancellations.
-    cancels: watch::Sender<u64>,
-    store: Arc<dyn Store>,
+    calls: watch::Sender<Calls>,
     agent: Arc<dyn UserAgent>,
+    surroundings: Arc<Surroundings>,
+}
+
+/// What machines of the same account and server share.
+struct Surroundings {
+    config: Arc<Config>,
+    account: String,
+    store: Arc<dyn Store>,
     networks: [Network; 3],
-    observer: Box<dyn Fn(&TraceEntry) + Send + Sync>,
+    observer: Box<Observer>,
     client: Box<ClientSource>,
+}
+
+/// What reaches a flow from outside while it waits.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Calls {
+    /// Counts the cancellations.
+    cancels: u64,
+    /// Counts the times that the machine was told something elsewhere.
+    changes: u64,
+}
+
+impl Calls {
+    /// What happened after `seen`.
+    fn since(self, seen: Self) -> Call {
+        if self.cancels == seen.cancels {
+            Call::Changed
+        } else {
+            Call::Cancelled
+        }
+    }
+}
+
+enum Call {
+    Cancelled,
+    Changed,
 }
 
 /// What outlives a single action.
@@ -50,8 +82,8 @@ struct Flow {
     begun: Option<ActionId>,
     /// Of the requests so far, and so of the pages to come.
     reach: Reach,
-    /// The page that a person would have to see.
-    page: Option<Secret>,
+    /// The page that a person must see, and that nobody here can show them: its sign-in goes on wherever its callback arrives.
+    page: Option<OpenUrl>,
     /// What went wrong on our side, behind the failure of the flow.
     trouble: Option<Trouble>,
     /// What the last flow ended with.
@@ -71,25 +103,35 @@ const NAP_MS: u64 = 20_000;
 
 impl Driver {
     pub(crate) fn new(builder: Builder) -> Result<Self, BuildError> {
-        let reach = builder.config.reach();
-        Ok(Self {
-            machine: Mutex::new(Machine::new(builder.config, &builder.account)),
+        let machine = Machine::new(Arc::clone(&builder.config), &builder.account);
+        let agent = builder.user_agent.ok_or(BuildError::NoUserAgent)?;
+        let surroundings = Surroundings {
+            config: builder.config,
+            account: builder.account,
+            store: builder.store.ok_or(BuildError::NoStore)?,
+            networks: [Reach::Public, Reach::Private, Reach::Loopback].map(Network::new),
+            observer: builder.observer,
+            client: builder.client,
+        };
+        Ok(Self::over(machine, agent, Arc::new(surroundings)))
+    }
+
+    fn over(machine: Machine, agent: Arc<dyn UserAgent>, surroundings: Arc<Surroundings>) -> Self {
+        Self {
+            machine: Mutex::new(machine),
             flow: tokio::sync::Mutex::new(Flow {
                 redirect: None,
                 begun: None,
-                reach,
+                reach: surroundings.config.reach(),
                 page: None,
                 trouble: None,
                 last: Ok(()),
             }),
             ended: AtomicU64::new(0),
-            cancels: watch::Sender::new(0),
-            store: builder.store.ok_or(BuildError::NoStore)?,
-            agent: builder.user_agent.ok_or(BuildError::NoUserAgent)?,
-            networks: [Reach::Public, Reach::Private, Reach::Loopback].map(Network::new),
-            observer: builder.observer,
-            client: builder.client,
-        })
+            calls: watch::Sender::default(),
+            agent,
+            surroundings,
+        }
     }
 
     /// The token, if it can be had without doing anything.
@@ -104,7 +146,7 @@ impl Driver {
     }
 
     pub(crate) fn cancel(&self) {
-        self.cancels.send_modify(|count| *count += 1);
+        self.calls.send_modify(|calls| calls.cancels += 1);
         // Nobody drives a flow that was left behind when its runtime ended.
         if let Ok(mut flow) = self.flow.try_lock()
             && flow.begun.is_some_and(|id| self.waits_for(id))
@@ -115,13 +157,15 @@ impl Driver {
     }
 
     /// Carries out actions until the machine rests.
-    async fn run(&self, flow: &mut Flow, cancels: &mut watch::Receiver<u64>) -> Result<(), Error> {
-        flow.page = None;
+    async fn run(&self, flow: &mut Flow, calls: &mut watch::Receiver<Calls>) -> Result<(), Error> {
         flow.trouble = None;
-        // Keeps other processes from refreshing what this one is about to refresh.
-        let mut hold = None;
         loop {
             self.close_redirect(flow);
+            if let Some(page) = self.page_nobody_sees(flow) {
+                let failure = Failure::needs_user();
+                flow.last = Err(Error::NeedsUser { page, failure });
+                break;
+            }
             let action = match self.machine().next() {
                 Next::Do(action) => action.clone(),
                 Next::Rest(Verdict::Failed(failure)) => {
@@ -133,13 +177,21 @@ impl Driver {
                     break;
                 }
             };
-            if !leads_to_refresh(&action.task) {
-                hold = None;
-            }
-            self.carry_out(&action, flow, &mut hold, cancels).await;
+            self.carry_out(&action, flow, calls).await;
         }
         self.ended.fetch_add(1, Ordering::Release);
         flow.last.clone()
+    }
+
+    /// The page of a pending sign-in that this user agent could not show, as long as the sign-in is not given up.
+    fn page_nobody_sees(&self, flow: &mut Flow) -> Option<Box<OpenUrl>> {
+        let page = flow.page.take()?;
+        let _ = self.tell(Event::Tick);
+        if !flow.begun.is_some_and(|id| self.waits_for(id)) {
+            return None;
+        }
+        flow.page = Some(page.clone());
+        Some(Box::new(page))
     }
 
     /// Carries out one action, unless the machine gives it up meanwhile.
@@ -147,26 +199,34 @@ impl Driver {
         &self,
         action: &Action,
         flow: &mut Flow,
-        hold: &mut Option<Hold>,
-        cancels: &mut watch::Receiver<u64>,
+        calls: &mut watch::Receiver<Calls>,
     ) {
         let mut pause = Duration::ZERO;
         let answer = {
-            let mut work = pin!(self.work(action, flow, hold));
+            let mut work = pin!(self.work(action, flow));
             loop {
+                let seen = *calls.borrow();
                 let event = tokio::select! {
                     answer = &mut work => break answer,
-                    Ok(()) = cancels.changed() => Event::Cancel,
+                    Ok(()) = calls.changed() => match calls.borrow().since(seen) {
+                        Call::Cancelled => Some(Event::Cancel),
+                        Call::Changed => None,
+                    },
                     () = self.deadline(pause) => {
                         pause = TICK;
-                        Event::Tick
+                        Some(Event::Tick)
                     }
                 };
-                let _ = self.tell(event);
+                if let Some(event) = event {
+                    let _ = self.tell(event);
+                }
                 if !self.waits_for(action.id) {
                     return;
                 }
             }
+        };
+        let Some(answer) = answer else {
+            return;
         };
         if let Answer::StoreFailed(error) = &answer {
             flow.trouble = Some(Trouble::Store(error.clone()));
@@ -192,9 +252,10 @@ impl Driver {
         }
     }
 
-    async fn work(&self, action: &Action, flow: &mut Flow, hold: &mut Option<Hold>) -> Answer {
+    /// `None`: somebody else will answer.
+    async fn work(&self, action: &Action, flow: &mut Flow) -> Option<Answer> {
         let again = flow.begun.replace(action.id) == Some(action.id);
-        match &action.task {
+        Some(match &action.task {
             Task::Http(request) => {
                 flow.reach = request.reach;
                 self.send(request, again).await
@@ -210,22 +271,18 @@ impl Driver {
                     Err(refusal) => Answer::Declined(refusal),
                 }
             }
-            Task::OpenUrl(request) => self.visit(request, flow, again).await,
-            Task::Store(operation) => {
-                if let (StoreOp::Load { key }, None) = (operation, &*hold) {
-                    // Without it writes are as safe, and only a refresh may be made twice.
-                    *hold = self.store.hold(key).await.ok();
-                }
-                self.keep(operation).await
-            }
+            Task::OpenUrl(request) => return self.visit(request, flow, again).await,
+            Task::Store(operation) => self.keep(operation).await,
+            // The deadline ends it.
+            Task::Wait { .. } => std::future::pending().await,
             Task::AskForClient {
                 issuer,
                 redirect_uri,
-            } => match (self.client)(issuer, redirect_uri) {
+            } => match (self.surroundings.client)(issuer, redirect_uri) {
                 Some(client) => Answer::Client(client),
                 None => Answer::Declined(Refusal::Unable),
             },
-        }
+        })
     }
 
     async fn send(&self, request: &HttpRequest, again: bool) -> Answer {
@@ -239,27 +296,29 @@ impl Driver {
         }
     }
 
-    async fn visit(&self, request: &OpenUrl, flow: &mut Flow, again: bool) -> Answer {
+    async fn visit(&self, request: &OpenUrl, flow: &mut Flow, again: bool) -> Option<Answer> {
         if !again {
             let network = self.network(flow.reach);
             match self.agent.open(request, network).await {
                 Ok(Opened::Shown) => {}
-                Ok(Opened::CameBack(callback)) => return Answer::CameBack(callback),
-                Err(refusal) => {
-                    flow.page = Some(request.url.clone());
-                    return Answer::Declined(refusal);
+                Ok(Opened::CameBack(callback)) => return Some(Answer::CameBack(callback)),
+                Err(Refusal::NeedsUser) => {
+                    // The sign-in stays pending: the page is good for as long as its machine waits.
+                    flow.page = Some(request.clone());
+                    return None;
                 }
+                Err(refusal) => return Some(Answer::Declined(refusal)),
             }
         }
         let callback = match &mut flow.redirect {
             Some(redirect) => redirect.next().await,
             None => None,
         };
-        callback.map_or(Answer::Declined(Refusal::Unable), Answer::Callback)
+        Some(callback.map_or(Answer::Declined(Refusal::Unable), Answer::Callback))
     }
 
     async fn keep(&self, operation: &StoreOp) -> Answer {
-        let store = &self.store;
+        let store = &self.surroundings.store;
         let done = match operation {
             StoreOp::Load { key } => {
                 let loaded = store.load(key).await;
@@ -293,7 +352,8 @@ impl Driver {
             let outcome = machine.handle(event, &mut context);
             (outcome, machine.take_trace())
         };
-        decisions.iter().for_each(|entry| (self.observer)(entry));
+        let observer = &self.surroundings.observer;
+        decisions.iter().for_each(observer);
         outcome
     }
 
@@ -327,7 +387,7 @@ impl Driver {
     }
 
     fn network(&self, reach: Reach) -> &Network {
-        &self.networks[match reach {
+        &self.surroundings.networks[match reach {
             Reach::Public => 0,
             Reach::Private => 1,
             Reach::Loopback => 2,
@@ -339,20 +399,10 @@ impl Driver {
     }
 }
 
-/// From the reading of the grant to the writing of its new tokens, nothing else is done.
-fn leads_to_refresh(task: &Task) -> bool {
-    match task {
-        Task::Store(_) => true,
-        Task::Http(request) => request.purpose == Purpose::Refresh,
-        _ => false,
-    }
-}
-
 fn explain(failure: Failure, flow: &mut Flow) -> Error {
-    match (failure.code(), flow.trouble.take(), flow.page.take()) {
-        (Code::StoreFailed, Some(Trouble::Store(cause)), _) => Error::Store { cause, failure },
-        (_, Some(Trouble::Misuse(cause)), _) => Error::Misuse { cause, failure },
-        (Code::NeedsUser, _, Some(url)) => Error::NeedsUser { url, failure },
+    match (failure.code(), flow.trouble.take()) {
+        (Code::StoreFailed, Some(Trouble::Store(cause))) => Error::Store { cause, failure },
+        (_, Some(Trouble::Misuse(cause))) => Error::Misuse { cause, failure },
         _ => Error::Failed(failure),
     }
 }

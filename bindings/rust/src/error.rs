@@ -1,6 +1,6 @@
 //! What does a caller learn when there is no token?
 
-use mcp_oauth_core::{Advice, Failure, Misuse, Secret};
+use mcp_oauth_core::{Advice, Failure, Misuse, OpenUrl};
 
 use crate::store::StoreError;
 
@@ -23,15 +23,25 @@ pub enum Error {
     /// The flow failed: the code, whose fault it is, the clause and what to do about it are in here.
     #[error("{0}")]
     Failed(Failure),
-    /// A person must sign in, and the user agent can bring none.
+    /// A person must sign in, and the user agent can show them nothing. The sign-in is pending: its callback can be given to
+    /// [`Authorizer::finish`](crate::Authorizer::finish), in any process that shares the store. Until it is given up, who asks
+    /// for a token gets this page again, and no server is asked.
     #[error("{failure}")]
     NeedsUser {
-        /// The page on which the person would have been asked. The sign-in that it belonged to is over: start another with
-        /// a user agent that can show a page.
-        url: Secret,
-        /// The failure that the flow ended with.
+        /// The page on which the person is asked.
+        page: Box<OpenUrl>,
+        /// The same for all: code `needs_user`.
         failure: Failure,
     },
+    /// No sign-in waits for this callback: it is unknown, was used before, has expired, or belongs to another account or server.
+    #[error("no sign-in waits for this callback")]
+    UnknownSignIn,
+    /// The credential store could not be read.
+    #[error("the store could not be read: {0}")]
+    Unread(StoreError),
+    /// The tokens that the caller brings cannot be kept.
+    #[error("{0}")]
+    Refused(Misuse),
     /// The credential store failed.
     #[error("{failure}: {cause}")]
     Store {
@@ -54,19 +64,22 @@ pub enum Error {
 }
 
 impl Error {
-    /// The failure that the flow ended with; `None` for [`Interrupted`](Self::Interrupted).
+    /// The failure that the flow ended with, where one did.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::Failed(failure)
-            | Self::NeedsUser { failure, .. }
+            Self::NeedsUser { failure, .. }
+            | Self::Failed(failure)
             | Self::Store { failure, .. }
             | Self::Misuse { failure, .. } => Some(failure),
-            Self::Interrupted => None,
+            Self::UnknownSignIn | Self::Unread(_) | Self::Refused(_) | Self::Interrupted => None,
         }
     }
 
     /// What to do about it.
     pub fn advice(&self) -> Advice {
-        self.failure().map_or(Advice::Restart, Failure::advice)
+        match self {
+            Self::Refused(_) => Advice::Reconfigure,
+            other => other.failure().map_or(Advice::Restart, Failure::advice),
+        }
     }
 }

@@ -16,7 +16,6 @@ mod tests;
 #[cfg(any(test, feature = "store-contract"))]
 pub mod contract;
 
-use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -63,20 +62,6 @@ pub struct Record {
 /// What a [`Store`] does, in time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// What [`Store::hold`] gives: others wait while it is kept.
-pub struct Hold {
-    _kept: Box<dyn Any + Send>,
-}
-
-impl Hold {
-    /// With whatever must be dropped for the waiting to end.
-    pub fn new(kept: impl Any + Send) -> Self {
-        Self {
-            _kept: Box::new(kept),
-        }
-    }
-}
-
 /// A credential store, under the contract of [`StoreOp`](mcp_oauth_core::StoreOp): a write happens completely or not at
 /// all, is durable once acknowledged, and happens only if the store holds exactly the generation that is expected.
 ///
@@ -98,16 +83,6 @@ pub trait Store: Send + Sync {
 
     /// Removes the record of this key if the store holds the generation `expected`. No record is a conflict.
     fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written>;
-
-    /// Keeps whoever else asks for the same from reading this key in order to refresh, until the answer is dropped: a refresh
-    /// token that is sent twice looks stolen, and a server that rotates them then takes everything back (RFC 9700 §4.14.2).
-    /// Waits for those who hold it now, though not for ever: writes are safe without it.
-    ///
-    /// The default keeps nobody.
-    fn hold<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Hold> {
-        let _ = key;
-        Box::pin(async { Ok(Hold::new(())) })
-    }
 
     /// All grants that are kept, in no particular order: what a program shows to tell which servers it has credentials for.
     fn grants(&self) -> StoreFuture<'_, Vec<Record>>;
@@ -131,10 +106,6 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written> {
         (**self).delete(key, expected)
-    }
-
-    fn hold<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Hold> {
-        (**self).hold(key)
     }
 
     fn grants(&self) -> StoreFuture<'_, Vec<Record>> {

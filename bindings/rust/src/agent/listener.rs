@@ -118,15 +118,24 @@ fn listen_at(address: impl Into<IpAddr>, port: u16) -> io::Result<std::net::TcpL
     Ok(listener)
 }
 
+/// Whose a callback is; `None` for one that nobody waits for.
+type Route = dyn Fn(&Callback) -> Option<mpsc::Sender<Callback>> + Send + Sync;
+
 /// Listens at the place until the [`Redirect`] is dropped.
 pub(super) fn listen(place: &Place) -> io::Result<Redirect> {
+    let (callbacks, received) = mpsc::channel(1);
+    let (uri, listening) = listen_for(place, Box::new(move |_| Some(callbacks.clone())))?;
+    Ok(Redirect::new(uri, received, listening))
+}
+
+/// Listens at the place until what it gives beside the redirect URI is dropped.
+pub(super) fn listen_for(place: &Place, route: Box<Route>) -> io::Result<(String, JoinSet<()>)> {
     let (sockets, uri) = place.bind()?;
     let port = sockets.0[0].local_addr()?.port();
-    let (callbacks, received) = mpsc::channel(1);
     let gate = Arc::new(Gate {
         authority: authority(place.host, port),
         path: place.request_path(),
-        callbacks,
+        route,
     });
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut tasks = JoinSet::new();
@@ -134,7 +143,7 @@ pub(super) fn listen(place: &Place) -> io::Result<Redirect> {
         let listener = TcpListener::from_std(socket)?;
         tasks.spawn(accept(listener, Arc::clone(&gate), Arc::clone(&room)));
     }
-    Ok(Redirect::new(uri, received, tasks))
+    Ok((uri, tasks))
 }
 
 /// As browsers write it: without the port where it is the scheme's own (RFC 9110 §7.2).
@@ -169,8 +178,8 @@ async fn serve(stream: TcpStream, gate: &Gate) {
     let callback = Mutex::new(None);
     let answer = service_fn(|request: Request<Incoming>| {
         let response = match gate.read(&request) {
-            Ok(query) => {
-                *callback.lock().unwrap_or_else(PoisonError::into_inner) = Some(query);
+            Ok(delivery) => {
+                *callback.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery);
                 page(StatusCode::OK)
             }
             Err(status) => page(status),
@@ -187,9 +196,9 @@ async fn serve(stream: TcpStream, gate: &Gate) {
     let callback = callback
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    if let Some(query) = callback {
+    if let Some((query, receiver)) = callback {
         // Refused when nobody waits any more.
-        let _ = tokio::time::timeout(CONNECTION_TIME, gate.callbacks.send(query)).await;
+        let _ = tokio::time::timeout(CONNECTION_TIME, receiver.send(query)).await;
     }
 }
 
@@ -197,11 +206,14 @@ async fn serve(stream: TcpStream, gate: &Gate) {
 struct Gate {
     authority: String,
     path: String,
-    callbacks: mpsc::Sender<Callback>,
+    route: Box<Route>,
 }
 
 impl Gate {
-    fn read(&self, request: &Request<Incoming>) -> Result<Callback, StatusCode> {
+    fn read(
+        &self,
+        request: &Request<Incoming>,
+    ) -> Result<(Callback, mpsc::Sender<Callback>), StatusCode> {
         if !self.is_here(request) {
             // Another name that resolves to loopback: DNS rebinding, or somebody's mistake.
             return Err(StatusCode::MISDIRECTED_REQUEST);
@@ -213,7 +225,9 @@ impl Gate {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
         let query = request.uri().query().unwrap_or_default();
-        Ok(Callback::Query(Secret::new(query)))
+        let callback = Callback::Query(Secret::new(query));
+        let receiver = (self.route)(&callback).ok_or(StatusCode::NOT_FOUND)?;
+        Ok((callback, receiver))
     }
 
     fn is_here(&self, request: &Request<Incoming>) -> bool {

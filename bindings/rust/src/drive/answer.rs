@@ -1,8 +1,7 @@
 //! What came of an action?
 
 use mcp_oauth_core::{
-    ActionId, CallbackText, Cause, Event, HttpResponse, ProvidedClient, Refusal, SecretBytes,
-    StoreResult,
+    ActionId, Cause, Event, HttpResponse, ProvidedClient, Refusal, SecretBytes, StoreResult,
 };
 
 use crate::agent::Callback;
@@ -46,12 +45,7 @@ impl Answer {
             }
             Self::Unreachable(cause) => Event::Unreachable { id, cause: *cause },
             Self::Bound(uri) => Event::RedirectBound { id, uri },
-            Self::Callback(callback) | Self::CameBack(callback) => {
-                Event::Callback(match callback {
-                    Callback::Url(url) => CallbackText::Url(url.expose()),
-                    Callback::Query(query) => CallbackText::Query(query.expose()),
-                })
-            }
+            Self::Callback(callback) | Self::CameBack(callback) => Event::Callback(callback.text()),
             Self::Client(client) => Event::ClientProvided {
                 id,
                 client: client.clone(),

@@ -2,19 +2,28 @@
 
 use std::sync::atomic::Ordering;
 
-use mcp_oauth_core::{Challenge, Event, Ignored, Next, Outcome, RequestHeaders, Verdict};
+use mcp_oauth_core::{
+    Challenge, Event, Ignored, Next, Outcome, ProvidedTokens, RequestHeaders, Verdict,
+};
 use tokio::sync::watch;
 
-use super::{Driver, Flow, now};
+use super::{Calls, Driver, Flow, now};
 use crate::authorizer::{Challenged, Recovery, Token};
 use crate::error::Error;
 
 /// What a caller wants.
 pub(crate) enum Errand {
     SignIn,
-    Token { method: String, url: String },
+    Token {
+        method: String,
+        url: String,
+    },
     Recover(Challenged),
-    SignOut { forget_client: bool },
+    SignOut {
+        forget_client: bool,
+    },
+    /// Tokens that the caller has got elsewhere.
+    Keep(Box<ProvidedTokens>),
 }
 
 /// What a caller gets.
@@ -28,13 +37,17 @@ impl Driver {
     /// Waits for the flow under way, and begins one of its own if that has not served this errand too.
     pub(crate) async fn settle(&self, errand: Errand) -> Result<Settled, Error> {
         let ended = self.ended.load(Ordering::Acquire);
-        let mut cancels = self.cancels.subscribe();
+        let mut calls = self.calls.subscribe();
         let mut flow = self.flow.lock().await;
         let flow = &mut *flow;
-        cancels.mark_unchanged();
+        calls.mark_unchanged();
         if let Errand::SignOut { forget_client } = errand {
-            self.tell_and_run(Event::SignOut { forget_client }, flow, &mut cancels)
+            self.tell_and_run(Event::SignOut { forget_client }, flow, &mut calls)
                 .await?;
+            return Ok(Settled::Done);
+        }
+        if let Errand::Keep(tokens) = errand {
+            self.keep_tokens(tokens, flow, &mut calls).await?;
             return Ok(Settled::Done);
         }
         if ended != self.ended.load(Ordering::Acquire) {
@@ -43,25 +56,21 @@ impl Driver {
         }
         if matches!(self.machine().next(), Next::Do(_)) {
             // The stored credentials have not been read yet, or a flow was left behind.
-            self.run(flow, &mut cancels).await?;
+            self.run(flow, &mut calls).await?;
         }
         match errand {
-            Errand::SignIn | Errand::SignOut { .. } => {
-                self.tell_and_run(Event::Connect, flow, &mut cancels)
-                    .await?;
+            Errand::SignIn | Errand::SignOut { .. } | Errand::Keep(_) => {
+                self.tell_and_run(Event::Connect, flow, &mut calls).await?;
                 Ok(Settled::Done)
             }
             Errand::Token { method, url } => {
                 if self.is_refresh_due(&method, &url) {
-                    self.tell_and_run(Event::Refresh, flow, &mut cancels)
-                        .await?;
+                    self.tell_and_run(Event::Refresh, flow, &mut calls).await?;
                 }
                 Ok(Settled::Token(self.ready_token(&method, &url)))
             }
             Errand::Recover(challenged) => {
-                let recovery = self
-                    .answer_challenge(&challenged, flow, &mut cancels)
-                    .await?;
+                let recovery = self.answer_challenge(&challenged, flow, &mut calls).await?;
                 Ok(Settled::Recovered(recovery))
             }
         }
@@ -71,7 +80,7 @@ impl Driver {
         &self,
         challenged: &Challenged,
         flow: &mut Flow,
-        cancels: &mut watch::Receiver<u64>,
+        calls: &mut watch::Receiver<Calls>,
     ) -> Result<Recovery, Error> {
         let lines: Vec<&[u8]> = challenged
             .www_authenticate
@@ -83,7 +92,7 @@ impl Driver {
             www_authenticate: &lines,
             generation: challenged.generation,
         });
-        let outcome = self.tell_and_run(challenge, flow, cancels).await?;
+        let outcome = self.tell_and_run(challenge, flow, calls).await?;
         Ok(match outcome {
             Outcome::Ignored(Ignored::Superseded) => Recovery::Retry,
             Outcome::Ignored(_) => Recovery::NotAuthorization,
@@ -94,19 +103,35 @@ impl Driver {
         })
     }
 
+    /// Whatever was under way is given up: what the caller brings is newer.
+    async fn keep_tokens(
+        &self,
+        tokens: Box<ProvidedTokens>,
+        flow: &mut Flow,
+        calls: &mut watch::Receiver<Calls>,
+    ) -> Result<(), Error> {
+        if matches!(self.machine().next(), Next::Do(_)) {
+            let _ = self.tell(Event::Cancel);
+            // How that ended is of no interest.
+            let _ = self.run(flow, calls).await;
+        }
+        self.tell(Event::TokensProvided(tokens))
+            .map_err(Error::Refused)?;
+        self.run(flow, calls).await
+    }
+
     async fn tell_and_run(
         &self,
         event: Event<'_>,
         flow: &mut Flow,
-        cancels: &mut watch::Receiver<u64>,
+        calls: &mut watch::Receiver<Calls>,
     ) -> Result<Outcome, Error> {
-        let outcome = match self.tell(event) {
-            Ok(outcome) => outcome,
-            // These events answer nothing, and so cannot be misused.
-            Err(_) => Outcome::Ignored(Ignored::NothingToDo),
-        };
+        // These events answer nothing, and so cannot be misused.
+        let outcome = self
+            .tell(event)
+            .unwrap_or(Outcome::Ignored(Ignored::NothingToDo));
         if !matches!(outcome, Outcome::Ignored(_)) {
-            self.run(flow, cancels).await?;
+            self.run(flow, calls).await?;
         }
         Ok(outcome)
     }

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use fs4::{FileExt as Lockable, TryLockError};
+use fs4::FileExt as Lockable;
 use zeroize::Zeroizing;
 
 use super::StoreError;
@@ -60,25 +60,6 @@ impl Directory {
         })
     }
 
-    /// Holds a name, if nobody does. Held until the file is closed, which also happens when its process ends.
-    pub(super) fn try_hold(&self, name: &str) -> Result<Option<File>, StoreError> {
-        let failed = |error| self.failed("could not be locked", &error);
-        let file = private(OpenOptions::new().create(true).truncate(false))
-            .open(self.0.join(hold(name)))
-            .map_err(failed)?;
-        match Lockable::try_lock(&file) {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
-    }
-
-    /// Forgets a name that nobody will hold any more.
-    pub(super) fn forget_hold(&self, name: &str) {
-        // Left behind it would be an empty file, and no failure.
-        let _ = fs::remove_file(self.0.join(hold(name)));
-    }
-
     /// The content of a file, if there is one.
     pub(super) fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         match fs::read(self.0.join(name)) {
@@ -130,10 +111,6 @@ impl Locked<'_> {
             .and_then(|()| sync(folder))
             .map_err(|error| self.directory.failed("could not be written", &error))
     }
-}
-
-fn hold(name: &str) -> String {
-    format!(".hold-{name}")
 }
 
 /// Open for its owner only.

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::directory::{Directory, Locked};
 use super::swap::{Shelf, Swapping};
-use super::{Hold, Record, Store, StoreError, StoreFuture, Written};
+use super::{Record, Store, StoreError, StoreFuture, Written};
 
 /// One file of mode 0600 for each record, in a folder of mode 0700. Not encrypted: whoever can read the files of this user
 /// can read the credentials.
@@ -62,10 +62,6 @@ impl Store for FileStore {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written> {
         self.0.delete(key, expected)
-    }
-
-    fn hold<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Hold> {
-        self.0.hold(key)
     }
 
     fn grants(&self) -> StoreFuture<'_, Vec<Record>> {

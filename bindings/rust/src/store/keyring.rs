@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::directory::{Directory, Locked};
 use super::swap::{Shelf, Swapping};
-use super::{Hold, Record, Store, StoreError, StoreFuture, Written};
+use super::{Record, Store, StoreError, StoreFuture, Written};
 
 /// One keyring entry for each record: Keychain on macOS, Credential Manager on Windows, Secret Service elsewhere.
 ///
@@ -250,10 +250,6 @@ impl Store for KeyringStore {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written> {
         self.0.delete(key, expected)
-    }
-
-    fn hold<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Hold> {
-        self.0.hold(key)
     }
 
     fn grants(&self) -> StoreFuture<'_, Vec<Record>> {

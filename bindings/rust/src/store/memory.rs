@@ -1,17 +1,16 @@
 //! How are credentials kept for the life of a process only?
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mcp_oauth_core::{SecretBytes, Slot, StoreKey, Timestamp};
 
-use super::{Hold, Record, Store, StoreFuture, Written};
+use super::{Record, Store, StoreFuture, Written};
 
 /// Keeps everything in memory and forgets it when dropped.
 #[derive(Default)]
 pub struct MemoryStore {
     records: Mutex<Records>,
-    held: Mutex<HashMap<StoreKey, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 type Records = HashMap<StoreKey, (u64, SecretBytes)>;
@@ -73,12 +72,6 @@ impl Store for MemoryStore {
     fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written> {
         let written = self.swap(key, Some(expected), None);
         Box::pin(async move { Ok(written) })
-    }
-
-    fn hold<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Hold> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = Arc::clone(held.entry(key.clone()).or_default());
-        Box::pin(async { Ok(Hold::new(held.lock_owned().await)) })
     }
 
     fn grants(&self) -> StoreFuture<'_, Vec<Record>> {

@@ -1,15 +1,14 @@
 //! How does a store that can only read and write compare and swap, across processes?
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use mcp_oauth_core::limits::REQUEST_TIMEOUT_MS;
 use mcp_oauth_core::{SecretBytes, Slot, StoreKey, Timestamp};
 use zeroize::Zeroizing;
 
 use super::directory::{Directory, Locked};
 use super::envelope::Envelope;
-use super::{Hold, Record, Store, StoreError, StoreFuture, Written};
+use super::{Record, Store, StoreError, StoreFuture, Written};
 
 /// Where sealed records lie. Called on a thread that may block, and with the folder locked.
 pub(super) trait Shelf: Send + Sync + 'static {
@@ -31,10 +30,6 @@ pub(super) struct Swapping<S> {
 
 /// A sign-in that has been over for so long that nobody will ask for its record again.
 const ABANDONED_MS: u64 = 60 * 60 * 1000;
-
-/// As long as a refresh and one repetition may take.
-const HOLD_PATIENCE: Duration = Duration::from_millis(2 * REQUEST_TIMEOUT_MS);
-const HOLD_PAUSE: Duration = Duration::from_millis(25);
 
 impl<S: Shelf> Swapping<S> {
     pub(super) fn new(directory: Directory, shelf: S) -> Self {
@@ -89,30 +84,12 @@ impl<S: Shelf> Store for Swapping<S> {
 
     fn delete<'a>(&'a self, key: &'a StoreKey, expected: u64) -> StoreFuture<'a, Written> {
         let name = file_name(key);
-        let directory = self.directory.clone();
         self.access(move |shelf, folder| {
             if generation_of(shelf, folder, &name)? != Some(expected) {
                 return Ok(Written::Conflict);
             }
             shelf.remove(folder, &name)?;
-            directory.forget_hold(&name);
             Ok(Written::Done)
-        })
-    }
-
-    fn hold<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Hold> {
-        let name = file_name(key);
-        Box::pin(async move {
-            let start = Instant::now();
-            loop {
-                if let Some(file) = self.directory.try_hold(&name)? {
-                    return Ok(Hold::new(file));
-                }
-                if start.elapsed() > HOLD_PATIENCE {
-                    return Ok(Hold::new(()));
-                }
-                tokio::time::sleep(HOLD_PAUSE).await;
-            }
         })
     }
 

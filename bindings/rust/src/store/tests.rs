@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mcp_oauth_core::{SecretBytes, StoreKey, Timestamp};
 use tempfile::TempDir;
@@ -24,41 +23,6 @@ fn files(folder: &Path) -> FileStore {
 async fn save(store: &dyn Store, key: &StoreKey, from: Option<u64>, to: u64) -> Written {
     let record = bytes(&format!("record {to}"));
     store.save(key, from, to, &record, None).await.unwrap()
-}
-
-async fn holds_one_at_a_time(store: &dyn Store) {
-    let (one, other) = (
-        grant(),
-        StoreKey::grant("other", "https://mcp.example.com/mcp"),
-    );
-    let first = store.hold(&one).await.unwrap();
-    let _other = store.hold(&other).await.unwrap();
-    let mut second = store.hold(&one);
-    let waited = tokio::time::timeout(Duration::from_millis(100), &mut second).await;
-    assert!(waited.is_err());
-    assert_eq!(save(store, &one, None, 1).await, Written::Done);
-    drop(first);
-    let waited = tokio::time::timeout(Duration::from_secs(2), second).await;
-    assert!(waited.unwrap().is_ok());
-}
-
-#[tokio::test]
-async fn who_is_about_to_refresh_is_alone() {
-    let folder = TempDir::new().unwrap();
-    holds_one_at_a_time(&MemoryStore::new()).await;
-    holds_one_at_a_time(&FileStore::open(folder.path()).unwrap()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn memory_keeps_the_contract() {
-    let store = Arc::new(MemoryStore::new());
-    contract::keeps(async || Arc::clone(&store)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn files_keep_the_contract() {
-    let folder = TempDir::new().unwrap();
-    contract::keeps(async || files(folder.path())).await;
 }
 
 #[tokio::test]

@@ -42,16 +42,13 @@ impl Visitor {
 
     /// Consents, and follows the way back.
     pub(crate) async fn come_back(&self) {
-        let page = self.page.lock().unwrap().clone().unwrap();
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(no_tls())
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
-        let answer = http.get(page).send().await.unwrap();
-        let location = answer.headers()["location"].to_str().unwrap();
-        self.say(location.split_once('?').unwrap().1).await;
+        let callback = follow(&self.page()).await;
+        self.say(callback.expose().split_once('?').unwrap().1).await;
+    }
+
+    /// The page that was shown last.
+    pub(crate) fn page(&self) -> String {
+        self.page.lock().unwrap().clone().unwrap()
     }
 
     /// Whether the redirect is received no more.
@@ -59,6 +56,21 @@ impl Visitor {
         let callbacks = self.callbacks.lock().unwrap();
         callbacks.as_ref().unwrap().is_closed()
     }
+}
+
+/// Consents on a page: the callback that the browser is sent to.
+pub(crate) async fn follow(page: &str) -> Secret {
+    Secret::new(get(page).await.headers()["location"].to_str().unwrap())
+}
+
+pub(crate) async fn get(url: &str) -> reqwest::Response {
+    let http = reqwest::Client::builder()
+        .tls_backend_preconfigured(no_tls())
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap();
+    http.get(url).send().await.unwrap()
 }
 
 fn no_tls() -> rustls::ClientConfig {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcp_oauth_core::{Config, Settings, StoreKey};
+use mcp_oauth_core::{Config, Settings, StoreKey, describe_grant};
 use mcp_oauth_host::{Authorizer, NeedsUser};
 use serde_json::json;
 
@@ -18,7 +18,10 @@ pub(crate) async fn run(logout: Logout, report: &Report) -> Result<(), Fault> {
     })?;
     let store = open::store(&logout.keeping).await?;
     let key = StoreKey::grant(&logout.account, &logout.url);
-    let held = store.load(&key).await?.is_some();
+    let record = store.load(&key).await?;
+    // One that cannot be read is no reason to say that nothing was kept.
+    let is_empty = |record: &[u8]| describe_grant(record).is_ok_and(|it| it.issuers.is_empty());
+    let held = record.is_some_and(|record| !is_empty(record.body.expose()));
     if held {
         let observer = *report;
         Authorizer::builder(config)

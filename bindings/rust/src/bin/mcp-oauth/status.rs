@@ -41,6 +41,8 @@ fn read(records: &[Record], report: &Report) -> Vec<GrantSummary> {
     let mut grants = Vec::new();
     for record in records {
         match describe_grant(record.body.expose()) {
+            // Whose credentials were forgotten.
+            Ok(grant) if grant.issuers.is_empty() => {}
             Ok(grant) => grants.push(grant),
             Err(error) => report.tell(&format!("A record cannot be read: {error}")),
         }
