@@ -72,7 +72,12 @@ pub(crate) fn authorize(bench: &mut Bench, issuer: usize, request: &Request) -> 
     };
     let state = query.get("state").unwrap_or_default().to_owned();
     match judge(bench, issuer, &client, &query, &redirect_uri) {
-        Ok(code) => ask(bench, issuer, Pending { code, state }),
+        Ok(mut code) => {
+            if let Some(subject) = request.cookie("subject") {
+                code.subject = subject;
+            }
+            ask(bench, issuer, Pending { code, state })
+        }
         Err(Wrong { rule, error, what }) => {
             if let Some(rule) = rule {
                 bench.hold(Endpoint::Authorization, rule, what.as_str());
@@ -205,6 +210,7 @@ fn judge(
         challenge,
         resource,
         scope,
+        subject: "user-1".to_owned(),
         refreshable,
         expires: Instant::now() + Duration::from_secs(rules.code_lifetime),
         family: None,

@@ -51,6 +51,17 @@ impl Request {
         Some(value.split(';').next()?.trim().to_ascii_lowercase())
     }
 
+    /// A cookie of the browser, with which it is signed in here as somebody else than usual.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        let mut pairs = self
+            .header("cookie")?
+            .split("; ")
+            .filter_map(|pair| pair.split_once('='));
+        pairs
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value.to_owned())
+    }
+
     /// The two halves of a `Basic` credential as sent, before any form decoding.
     pub(crate) fn basic(&self) -> Option<(String, String)> {
         let value = self.header("authorization")?.strip_prefix("Basic ")?;

@@ -115,7 +115,9 @@ pub struct Counts {
     pub code_exchanges: u32,
     /// Refreshes that gave a token.
     pub refreshes: u32,
-    /// Rotated refresh tokens that came again.
+    /// Those of them with a rotated refresh token, within its period of grace.
+    pub grace_refreshes: u32,
+    /// Rotated refresh tokens that came again, and too late.
     pub reuse_detections: u32,
     /// Tokens revoked by the client.
     pub revocations: u32,

@@ -20,6 +20,7 @@ const INVALID_PARAMS: i32 = -32602;
 pub(crate) struct Caller {
     pub(crate) client_id: String,
     pub(crate) scope: Vec<String>,
+    pub(crate) subject: String,
 }
 
 /// A JSON-RPC error and the HTTP status that it comes with.
@@ -239,9 +240,10 @@ fn call(bench: &mut Bench, params: &Value, caller: Option<&Caller>) -> Result<Va
     let arguments = &params["arguments"];
     let text = match params["name"].as_str() {
         Some("whoami") => {
+            let subject = caller.map_or("user-1", |c| c.subject.as_str());
             let client = caller.map(|c| c.client_id.as_str());
             let scope = caller.map(|c| c.scope.as_slice());
-            json!({"subject": "user-1", "client": client, "scopes": scope}).to_string()
+            json!({"subject": subject, "client": client, "scopes": scope}).to_string()
         }
         Some("add") => match (arguments["a"].as_f64(), arguments["b"].as_f64()) {
             (Some(a), Some(b)) => (a + b).to_string(),

@@ -86,6 +86,7 @@ fn caller(bench: &mut Bench, request: &Request) -> Result<Caller, Reply> {
     Ok(Caller {
         client_id: family.client_id.clone(),
         scope: access.scope,
+        subject: family.subject.clone(),
     })
 }
 

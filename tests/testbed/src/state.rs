@@ -34,6 +34,8 @@ pub(crate) struct Code {
     pub(crate) challenge: String,
     pub(crate) resource: Option<String>,
     pub(crate) scope: Vec<String>,
+    /// Who consented.
+    pub(crate) subject: String,
     /// A refresh token comes with the tokens.
     pub(crate) refreshable: bool,
     pub(crate) expires: Instant,
@@ -48,6 +50,7 @@ pub(crate) struct Family {
     pub(crate) issuer: usize,
     pub(crate) resource: Option<String>,
     pub(crate) scope: Vec<String>,
+    pub(crate) subject: String,
     pub(crate) revoked: bool,
     /// The client cannot know the newest refresh token: the answer that carried it got lost.
     pub(crate) answer_lost: bool,
@@ -63,7 +66,14 @@ pub(crate) struct AccessToken {
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshToken {
     pub(crate) family: usize,
-    pub(crate) spent: bool,
+    pub(crate) spent: Option<Spent>,
+}
+
+/// What became of a refresh token that was rotated.
+#[derive(Clone, Debug)]
+pub(crate) struct Spent {
+    at: Instant,
+    successor: String,
 }
 
 /// An authorization request that waits for consent.
@@ -101,6 +111,7 @@ impl State {
             issuer: code.issuer,
             resource: code.resource.clone(),
             scope: code.scope.clone(),
+            subject: code.subject.clone(),
             revoked: false,
             answer_lost: false,
         });
@@ -134,10 +145,31 @@ impl State {
             token.clone(),
             RefreshToken {
                 family,
-                spent: false,
+                spent: None,
             },
         );
         token
+    }
+
+    /// Whether a rotated refresh token may be taken again: its client has not got the answer, as far as anybody can tell.
+    pub(crate) fn in_grace(&self, spent: &Spent, grace: u64) -> bool {
+        let successor = self.refresh.get(&spent.successor);
+        spent.at.elapsed() < Duration::from_secs(grace)
+            && successor.is_some_and(|successor| successor.spent.is_none())
+    }
+
+    /// Replaces a refresh token, and a successor that nobody has used.
+    pub(crate) fn rotate(&mut self, value: &str, family: usize) -> String {
+        let successor = self.issue_refresh(family);
+        let mut next = Some(value.to_owned());
+        while let Some(token) = next.and_then(|value| self.refresh.get_mut(&value)) {
+            let before = token.spent.replace(Spent {
+                at: token.spent.as_ref().map_or_else(Instant::now, |s| s.at),
+                successor: successor.clone(),
+            });
+            next = before.map(|spent| spent.successor);
+        }
+        successor
     }
 
     /// The last token answer does not reach the client.

@@ -136,7 +136,9 @@ fn refresh(bench: &mut Bench, issuer: usize, request: &Request) -> Result<Issue,
     if family.client_id != client_id || family.issuer != issuer {
         return invalid(Rule::Token, "the refresh token belongs to somebody else");
     }
-    if token.spent {
+    let grace = bench.behaviour.refresh.grace;
+    let reused = token.spent.as_ref();
+    if reused.is_some_and(|spent| !bench.state.in_grace(spent, grace)) {
         // One of two holders is a thief, so both lose it (RFC 9700 §4.14.2).
         bench.counts.reuse_detections += 1;
         bench.state.families[token.family].revoked = true;
@@ -159,12 +161,10 @@ fn refresh(bench: &mut Bench, issuer: usize, request: &Request) -> Result<Issue,
         }
     };
     bench.counts.refreshes += 1;
+    bench.counts.grace_refreshes += u32::from(reused.is_some());
     let mut refresh_token = None;
     if bench.behaviour.refresh.rotation == Rotation::Rotate {
-        if let Some(token) = bench.state.refresh.get_mut(value) {
-            token.spent = true;
-        }
-        refresh_token = Some(bench.state.issue_refresh(token.family));
+        refresh_token = Some(bench.state.rotate(value, token.family));
     }
     Ok(Issue {
         family: token.family,

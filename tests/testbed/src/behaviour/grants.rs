@@ -200,6 +200,9 @@ pub struct Refresh {
     pub issued: Issued,
     /// What becomes of it when it is used.
     pub rotation: Rotation,
+    /// Seconds in which a rotated one is taken again as long as nobody has used its successor, for clients that never got the
+    /// answer; 0 for never.
+    pub grace: u64,
     /// The `resource` parameter of the refresh request.
     pub resource: ResourceRule,
 }

@@ -1,6 +1,6 @@
 //! Is a client refused, and nothing held against it, where the server alone is peculiar?
 
-use crate::honest::{Form, encoded};
+use crate::honest::{Client, Form, encoded};
 use crate::scene::{Scene, registration, with};
 use mcp_oauth_testbed::{Behaviour, GrantTypes, LoopbackPort, Miss, ResourceRule, Secret, Testbed};
 use reqwest::Response;
@@ -178,6 +178,19 @@ async fn authorization_requests() {
         assert!(location.contains(part), "{location} lacks {part}");
         assert_eq!(scene.bed.breaches(), []);
     }
+}
+
+#[tokio::test]
+async fn whoever_the_browser_is_signed_in_as_consents() {
+    let bed = Testbed::start(Behaviour::default()).await.unwrap();
+    for (subject, expected) in [(Some("ada".to_owned()), "ada"), (None, "user-1")] {
+        let mut client = Client::new(&bed.mcp_url());
+        client.subject = subject;
+        let who: Value =
+            serde_json::from_str(&client.call("whoami", json!({})).await.unwrap()).unwrap();
+        assert_eq!(who["subject"], expected);
+    }
+    assert_eq!(bed.breaches(), []);
 }
 
 #[tokio::test]

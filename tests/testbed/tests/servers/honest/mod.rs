@@ -77,6 +77,8 @@ pub(crate) struct Client {
     pub(crate) registered: HashMap<String, Registered>,
     pub(crate) grant: Option<Grant>,
     pub(crate) redirect_uri: String,
+    /// Whom the browser is signed in as, if not as the usual one.
+    pub(crate) subject: Option<String>,
     /// Path, status, header fields and body of each answer.
     pub(crate) seen: Mutex<Vec<String>>,
 }
@@ -97,6 +99,7 @@ impl Client {
             registered: HashMap::new(),
             grant: None,
             redirect_uri: "http://127.0.0.1:49152/callback".into(),
+            subject: None,
             seen: Mutex::default(),
         }
     }
@@ -402,7 +405,11 @@ impl Client {
     pub(crate) async fn browse(&self, endpoint: &str, query: &Form) -> Outcome<String> {
         let separator = if endpoint.contains('?') { '&' } else { '?' };
         let url = format!("{endpoint}{separator}{}", encoded(query));
-        let response = self.send(self.http.get(url)).await?;
+        let mut request = self.http.get(url);
+        if let Some(subject) = &self.subject {
+            request = request.header("Cookie", format!("theme=dark; subject={subject}"));
+        }
+        let response = self.send(request).await?;
         response
             .header("location")
             .ok_or_else(|| "the browser never comes back".into())

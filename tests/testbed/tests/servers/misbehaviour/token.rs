@@ -1,6 +1,6 @@
 //! Which token and revocation requests are held against the client?
 
-use crate::honest::pairs;
+use crate::honest::{Form, pairs};
 use crate::scene::{METHODS, Scene, registration, with};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -304,6 +304,27 @@ async fn a_refresh_token_that_comes_twice_costs_the_grant() {
         .await;
     assert_eq!(refused, Err("invalid_grant".into()));
     // The newest token was good until then, so using it is nothing to hold against the client.
+    assert_eq!(scene.bed.breaches().len(), 1);
+}
+
+#[tokio::test]
+async fn a_rotated_refresh_token_is_taken_again_while_nobody_has_used_its_successor() {
+    let mut behaviour = Behaviour::default();
+    behaviour.refresh.grace = 60;
+    let scene = Scene::with(behaviour, "none").await;
+    let (metadata, client) = (&scene.servers.metadata, &scene.registered);
+    let token = async |form: Form| scene.client.token(metadata, client, form).await;
+    let old = scene.refresh(&scene.tokens().await);
+    token(old.clone()).await.unwrap();
+    let again = scene.refresh(&token(old.clone()).await.unwrap());
+    assert_eq!(scene.bed.counts().grace_refreshes, 1);
+
+    token(again).await.unwrap();
+    assert_eq!(scene.bed.breaches(), []);
+    assert_eq!(token(old).await, Err("invalid_grant".into()));
+    let counts = scene.bed.counts();
+    assert_eq!((counts.refreshes, counts.grace_refreshes), (3, 1));
+    assert_eq!(counts.reuse_detections, 1);
     assert_eq!(scene.bed.breaches().len(), 1);
 }
 
