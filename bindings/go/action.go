@@ -28,6 +28,8 @@ func (d *driver) carryOut(ctx context.Context, f *flow, step *machine.Step) erro
 		return d.stored(f, next.ID, d.store.Delete(ctx, next.Access.Key, next.Access.Expected))
 	case machine.AskForClient:
 		return d.provide(ctx, f, next)
+	case machine.Wait:
+		return d.wait(ctx, next)
 	default:
 		return errUnknownAction
 	}
@@ -68,6 +70,8 @@ func (d *driver) visit(ctx context.Context, f *flow, step *machine.Step) error {
 		RedirectURI: next.RedirectURI,
 		Scopes:      strings.Fields(next.Page.Scopes),
 		NewScopes:   strings.Fields(next.Page.NewScopes),
+		ExpiresAt:   step.Deadline,
+		state:       Secret(next.Page.State),
 		url:         Secret(next.Page.URL),
 		hops: func(ctx context.Context, url string) (int, string, error) {
 			return d.network.hop(ctx, f.reach, url)
@@ -119,7 +123,7 @@ func (d *driver) awaitCallback(ctx context.Context, f *flow, step *machine.Step)
 			}
 			came, err = d.cameBack(callback)
 		case <-clock.C:
-			came, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Tick(now) })
+			came, err = d.answer(tick)
 			clock.Reset(max(d.until(step.Deadline), time.Second))
 		}
 		if err != nil || came.Next.ID != step.Next.ID {
@@ -141,12 +145,7 @@ func (d *driver) cameBack(callback string) (machine.Step, error) {
 }
 
 func (d *driver) loadRecord(ctx context.Context, f *flow, next *machine.Next) error {
-	key := next.Access.Key
-	if holder, ok := d.store.(Holder); ok && f.release == nil && next.Access.Slot == machine.GrantSlot {
-		// Without it writes are as safe, and only a refresh may be made twice.
-		f.release, _ = holder.Hold(ctx, key)
-	}
-	record, err := d.store.Load(ctx, key)
+	record, err := d.store.Load(ctx, next.Access.Key)
 	result := machine.Loaded
 	switch {
 	case err != nil:
@@ -181,6 +180,27 @@ func (d *driver) stored(f *flow, id uint64, failure error) error {
 	})
 	return err
 }
+
+// wait lets another process refresh the tokens.
+func (d *driver) wait(ctx context.Context, next *machine.Next) error {
+	clock := time.NewTimer(d.until(next.Until))
+	defer clock.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-clock.C:
+		}
+		step, err := d.answer(tick)
+		if err != nil || step.Next.ID != next.ID {
+			return err
+		}
+		clock.Reset(max(d.until(next.Until), waitPause))
+	}
+}
+
+// waitPause is how soon the clock is looked at again when it has not come as far as the timer.
+const waitPause = 10 * time.Millisecond
 
 func (d *driver) provide(ctx context.Context, f *flow, next *machine.Next) error {
 	if d.client == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // UserAgent brings the user to the authorization server and their answer back (RFC 8252).
@@ -39,9 +40,12 @@ type Page struct {
 	Scopes []string
 	// NewScopes are those of them that no earlier grant covered: what the user should be told before the page opens.
 	NewScopes []string
+	// ExpiresAt is when the sign-in is given up.
+	ExpiresAt time.Time
 
-	url  Secret
-	hops hopper
+	url   Secret
+	state Secret
+	hops  hopper
 }
 
 // hopper asks for one page on the way.
@@ -49,6 +53,9 @@ type hopper func(ctx context.Context, url string) (status int, location string, 
 
 // URL is the page's URL. It carries the state of the sign-in: it belongs on the user's screen, not into a log.
 func (p *Page) URL() string { return string(p.url) }
+
+// State is what the callback will carry as state. It is secret like the URL.
+func (p *Page) State() string { return string(p.state) }
 
 // Format shows the issuer and the scopes.
 func (p Page) Format(f fmt.State, _ rune) {

@@ -123,17 +123,17 @@ func (d *driver) expiry(ctx context.Context, generation uint64) time.Time {
 }
 
 func (d *driver) describe(ctx context.Context) (*Grant, error) {
-	key, err := machine.KeyOfGrant(d.account, d.config.ServerURL())
-	if err != nil {
-		return nil, fmt.Errorf("mcpoauth: %w", err)
-	}
-	record, err := d.store.Load(ctx, key)
+	record, err := d.store.Load(ctx, d.key)
 	if err != nil || record.Generation == 0 {
 		return nil, err
 	}
 	grant, err := machine.DescribeGrant(record.Body)
 	if err != nil {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
+	}
+	if len(grant.Issuers) == 0 {
+		// Signed out, with all that there was.
+		return nil, nil
 	}
 	return grant, nil
 }

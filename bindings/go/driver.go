@@ -17,6 +17,8 @@ import (
 type host struct {
 	config  *machine.Config
 	account string
+	// key is that of the credentials in the store.
+	key     string
 	store   Store
 	agent   UserAgent
 	network sender
@@ -72,8 +74,6 @@ type flow struct {
 
 	redirect *Redirect
 	reach    machine.Reach
-	// release lets others read the grant again.
-	release func()
 	// trouble is what went wrong on our side, behind the failure of the flow.
 	trouble error
 }
@@ -109,6 +109,8 @@ type event func(*machine.Machine, time.Time) (machine.Step, error)
 func connect(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Connect(now) }
 
 func refresh(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Refresh(now) }
+
+func tick(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Tick(now) }
 
 // settle waits for the flow under way, and tells the machine of an event if that has not served its purpose too. Where the
 // event begins a flow, it waits for that one. A machine that has not read the stored credentials yet does so first.
@@ -174,29 +176,6 @@ func (d *driver) free(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// signOut ends the flow under way, if there is one, and forgets the credentials.
-func (d *driver) signOut(ctx context.Context, forgetClient bool) error {
-	event := func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.SignOut(forgetClient, now) }
-	for ctx.Err() == nil {
-		d.mu.Lock()
-		if d.closed {
-			d.mu.Unlock()
-			return ErrClosed
-		}
-		if d.flow == nil {
-			if _, err := d.tell(event); err != nil {
-				d.mu.Unlock()
-				return err
-			}
-			return d.await(ctx, d.begin(ctx))
-		}
-		d.cancel(d.flow)
-		// What it came to is not our business.
-		_ = d.await(ctx, d.flow)
-	}
-	return abandoned(ctx)
-}
-
 // resume tells a machine that waits for it of an event, and waits for what comes of it. It tells whether the event was taken.
 func (d *driver) resume(ctx context.Context, event event) (bool, error) {
 	d.mu.Lock()
@@ -241,8 +220,7 @@ func (d *driver) cancel(f *flow) {
 	id := d.step.Next.ID
 	_, _ = d.tell(func(m *machine.Machine, now time.Time) (machine.Step, error) { return m.Cancel(now) })
 	if d.step.Next.ID != id {
-		f.giveUp()
-		f.ctx, f.giveUp = context.WithCancel(f.values)
+		f.turn()
 	}
 }
 
@@ -283,7 +261,6 @@ func (d *driver) run(f *flow) {
 	f.err = errEnded
 	defer func() {
 		f.closeRedirect()
-		f.releaseHold()
 		if f.err == errEnded {
 			d.restart()
 		}
@@ -325,9 +302,6 @@ func (d *driver) carryOutAll(f *flow) (err error) {
 		if !step.AwaitsRedirect {
 			f.closeRedirect()
 		}
-		if !leadsToRefresh(&step.Next) {
-			f.releaseHold()
-		}
 		if err := d.carryOut(ctx, f, &step); err != nil {
 			d.restart()
 			return err
@@ -363,19 +337,27 @@ func (d *driver) isClosed() bool {
 	return d.closed
 }
 
-// adopt takes over the machine of another driver, which is closed, unless a flow of its own is under way: what that one has
-// stored is found when it is needed.
-func (d *driver) adopt(other *driver) {
+// adopt takes over the machine of another driver, which is closed, unless a flow of its own is under way: that is told what
+// the other has stored, lest it go on waiting for it.
+func (d *driver) adopt(ctx context.Context, other *driver) {
+	if !d.takeOver(other) {
+		// What cannot be read now is found when it is needed.
+		_ = d.storeChanged(ctx)
+	}
+}
+
+func (d *driver) takeOver(other *driver) bool {
 	defer other.close()
 	other.mu.Lock()
 	defer other.mu.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed || d.flow != nil {
-		return
+		return false
 	}
 	d.machine, other.machine = other.machine, d.machine
 	d.step = other.step
+	return true
 }
 
 // close ends the flow under way and frees the machine.
@@ -402,16 +384,10 @@ func explain(failure *machine.Failure, trouble error) error {
 	return &flowError{failure, trouble}
 }
 
-// leadsToRefresh: from the reading of the grant to the writing of its new tokens, nothing else is done.
-func leadsToRefresh(next *machine.Next) bool {
-	switch next.Kind {
-	case machine.Load, machine.Save, machine.Delete:
-		return true
-	case machine.HTTP:
-		return next.Request.Purpose == "refresh"
-	default:
-		return false
-	}
+// turn ends what is being done, since the machine wants something else now. The driver's mutex is held.
+func (f *flow) turn() {
+	f.giveUp()
+	f.ctx, f.giveUp = context.WithCancel(f.values)
 }
 
 func (f *flow) closeRedirect() {
@@ -419,11 +395,4 @@ func (f *flow) closeRedirect() {
 		f.redirect.Close()
 	}
 	f.redirect = nil
-}
-
-func (f *flow) releaseHold() {
-	if f.release != nil {
-		f.release()
-	}
-	f.release = nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"time"
 
 	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/internal/shelf"
 )
@@ -17,13 +16,7 @@ type FileStore struct {
 	files  *shelf.Swapping
 }
 
-var (
-	_ Store  = (*FileStore)(nil)
-	_ Holder = (*FileStore)(nil)
-)
-
-// holdPatience is as long as a refresh and one repetition may take.
-const holdPatience = time.Minute
+var _ Store = (*FileStore)(nil)
 
 // OpenFileStore gives the store in a folder, which is made if need be, closed to others, and belongs to the store alone.
 func OpenFileStore(folder string) (*FileStore, error) {
@@ -57,11 +50,7 @@ func (s *FileStore) Save(ctx context.Context, key string, expected uint64, recor
 
 // Delete implements [Store].
 func (s *FileStore) Delete(ctx context.Context, key string, expected uint64) error {
-	done, err := s.files.Delete(ctx, key, expected)
-	if done {
-		s.folder.ForgetHold(shelf.FileName(key))
-	}
-	return written(done, err)
+	return written(s.files.Delete(ctx, key, expected))
 }
 
 func written(done bool, err error) error {
@@ -69,13 +58,6 @@ func written(done bool, err error) error {
 		return ErrConflict
 	}
 	return err
-}
-
-// Hold implements [Holder]. The hold of a process that has ended is over.
-func (s *FileStore) Hold(ctx context.Context, key string) (func(), error) {
-	ctx, cancel := context.WithTimeout(ctx, holdPatience)
-	defer cancel()
-	return s.folder.Hold(ctx, shelf.FileName(key))
 }
 
 // Format shows the folder.

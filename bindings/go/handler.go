@@ -33,9 +33,14 @@ func New(settings Settings, options *Options) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}
+	key, err := machine.KeyOfGrant(options.Account, settings.ServerURL)
+	if err != nil {
+		return nil, fmt.Errorf("mcpoauth: %w", err)
+	}
 	host := &host{
 		config:  config,
 		account: options.Account,
+		key:     key,
 		store:   options.Store,
 		agent:   options.UserAgent,
 		network: theNetwork(),
@@ -83,7 +88,9 @@ func (h *Handler) SignIn(ctx context.Context) error {
 
 // SignOut forgets the tokens, and with forgetClient the client registrations too. It ends a flow under way.
 func (h *Handler) SignOut(ctx context.Context, forgetClient bool) error {
-	return h.get().signOut(ctx, forgetClient)
+	return h.get().interrupt(ctx, func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		return m.SignOut(forgetClient, now)
+	})
 }
 
 // Cancel ends the flow under way, which then fails with code cancelled; one that is about to be done anyway is let be.

@@ -53,8 +53,8 @@ type Options struct {
 	Store Store
 	// UserAgent is how the user is brought to the authorization server. Default: [SystemBrowser].
 	UserAgent UserAgent
-	// Trace sees each decision as it is made. It should be quick; a flow beside [Handler.Begin] or [Handler.Finish] calls it from
-	// another goroutine.
+	// Trace sees each decision as it is made. It should be quick; a flow beside [Handler.Begin], [Handler.Finish] or
+	// [Handler.StoreChanged] calls it from another goroutine.
 	Trace func(Decision)
 	// Client has a client for an authorization server that registers none itself, registered with this very issuer and
 	// redirect URI. Asked only if Settings.AskForClient says so.

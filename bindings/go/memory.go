@@ -14,13 +14,9 @@ import (
 type MemoryStore struct {
 	mu      sync.Mutex
 	records map[string]Record
-	held    map[string]chan struct{}
 }
 
-var (
-	_ Store  = (*MemoryStore)(nil)
-	_ Holder = (*MemoryStore)(nil)
-)
+var _ Store = (*MemoryStore)(nil)
 
 // Load implements [Store].
 func (s *MemoryStore) Load(_ context.Context, key string) (Record, error) {
@@ -63,34 +59,6 @@ func (s *MemoryStore) sweep(before time.Time) {
 	for key, record := range s.records {
 		if !record.ExpiresAt.IsZero() && record.ExpiresAt.Before(before) {
 			delete(s.records, key)
-		}
-	}
-}
-
-// Hold implements [Holder].
-func (s *MemoryStore) Hold(ctx context.Context, key string) (func(), error) {
-	for {
-		s.mu.Lock()
-		others, held := s.held[key]
-		if !held {
-			mine := make(chan struct{})
-			if s.held == nil {
-				s.held = make(map[string]chan struct{})
-			}
-			s.held[key] = mine
-			s.mu.Unlock()
-			return func() {
-				s.mu.Lock()
-				delete(s.held, key)
-				s.mu.Unlock()
-				close(mine)
-			}, nil
-		}
-		s.mu.Unlock()
-		select {
-		case <-others:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
 		}
 	}
 }

@@ -249,3 +249,74 @@ func TestREADMEWebBackEnd(t *testing.T) {
 		t.Fatalf("%v %v", response, err)
 	}
 }
+
+// tab is the user agent of one of many handlers that share one callback address.
+type tab struct {
+	pending   *mcpoauth.Pending[chan<- string]
+	callbacks chan string
+	show      func(url string)
+}
+
+func (t *tab) Bind(context.Context, string) (*mcpoauth.Redirect, error) {
+	return &mcpoauth.Redirect{URI: origin + "/callback", Callbacks: t.callbacks}, nil
+}
+
+func (t *tab) Open(_ context.Context, page *mcpoauth.Page) (string, error) {
+	if err := t.pending.Add(page, t.callbacks); err != nil {
+		return "", err
+	}
+	t.show(page.URL())
+	return "", nil
+}
+
+// callbacks gives each callback to the tab that waits for it.
+func callbacks(pending *mcpoauth.Pending[chan<- string]) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		callback := origin + r.URL.RequestURI()
+		waiting, found := pending.Take(callback)
+		if !found {
+			http.NotFound(w, r)
+			return
+		}
+		waiting <- callback
+		fmt.Fprintln(w, "You can close this page.")
+	}
+}
+
+func TestREADMEOneCallbackAddress(t *testing.T) {
+	bed := testbed.Start(t, nil)
+	pending := mcpoauth.NewPending[chan<- string](8)
+	server := httptest.NewServer(callbacks(pending))
+	defer server.Close()
+	origin = server.URL
+	status := func(url string) int {
+		response, err := http.Get(url)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		defer response.Body.Close()
+		return response.StatusCode
+	}
+	for _, account := range []string{"alice", "bob"} {
+		handler, err := mcpoauth.New(mcpoauth.Settings{ServerURL: bed.MCPURL}, &mcpoauth.Options{
+			Account: account,
+			Store:   &mcpoauth.MemoryStore{},
+			UserAgent: &tab{pending, make(chan string, 1), func(url string) {
+				if code := status(url); code != http.StatusOK {
+					t.Error(code)
+				}
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer handler.Close()
+		if err := handler.SignIn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := status(origin + "/callback?code=x&state=y"); code != http.StatusNotFound || pending.Len() != 0 {
+		t.Fatalf("%d, %d wait", code, pending.Len())
+	}
+}

@@ -13,8 +13,6 @@ import (
 // A write happens completely or not at all, is durable once it is acknowledged, and happens only if the store holds exactly
 // the generation that is expected; otherwise it returns [ErrConflict] and nothing has changed. Several processes may use
 // one store at once. Keys are printable ASCII with one slash, shorter than 64 bytes, and not secret.
-//
-// A store that also implements [Holder] keeps two processes from refreshing at once.
 type Store interface {
 	// Load reads a record; its generation is 0 if there is none. When it expires need not be told.
 	Load(ctx context.Context, key string) (Record, error)
@@ -23,14 +21,6 @@ type Store interface {
 	Save(ctx context.Context, key string, expected uint64, record Record) error
 	// Delete removes a record if the store holds the generation expected. No record is a conflict.
 	Delete(ctx context.Context, key string, expected uint64) error
-}
-
-// Holder is a [Store] that can make others wait.
-type Holder interface {
-	// Hold keeps whoever else asks for the same from reading this record in order to refresh, until release is called: a
-	// refresh token that is sent twice looks stolen, and a server that rotates them then takes everything back
-	// (RFC 9700 §4.14.2). It waits for those who hold it now, though not for ever: writes are safe without it.
-	Hold(ctx context.Context, key string) (release func(), err error)
 }
 
 // Record is what a [Store] keeps.

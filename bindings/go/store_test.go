@@ -10,50 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
-
-func eachStore(t *testing.T, test func(t *testing.T, store Store)) {
-	t.Run("memory", func(t *testing.T) { test(t, &MemoryStore{}) })
-	t.Run("file", func(t *testing.T) {
-		store, err := OpenFileStore(filepath.Join(t.TempDir(), "below", "here"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		test(t, store)
-	})
-}
-
-func TestAHoldKeepsOthersWaiting(t *testing.T) {
-	eachStore(t, func(t *testing.T, store Store) {
-		holder := store.(Holder)
-		release, err := holder.Hold(t.Context(), "grant/key")
-		if err != nil {
-			t.Fatal(err)
-		}
-		other, err := holder.Hold(t.Context(), "grant/other")
-		if err != nil {
-			t.Fatal(err)
-		}
-		other()
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		if _, err := holder.Hold(ctx, "grant/key"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatal(err)
-		}
-		waiting := aside(func() error {
-			release, err := holder.Hold(t.Context(), "grant/key")
-			if err == nil {
-				release()
-			}
-			return err
-		})
-		release()
-		if err := wait(t, waiting); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
 
 func TestFilesAreForTheirOwnerAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
@@ -70,11 +27,6 @@ func TestFilesAreForTheirOwnerAlone(t *testing.T) {
 	if err := store.Save(t.Context(), "grant/key", 0, Record{Generation: 1, Body: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	release, err := store.Hold(t.Context(), "grant/key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	release()
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -27,7 +27,7 @@ func (h *Handler) Begin(ctx context.Context) (*Page, error) {
 		return needed.Page(), nil
 	}
 	if err == nil {
-		h.get().adopt(aside)
+		h.get().adopt(ctx, aside)
 	}
 	return nil, err
 }
@@ -41,18 +41,11 @@ func (h *Handler) Finish(ctx context.Context, callbackURL string) error {
 	if h.get().isClosed() {
 		return ErrClosed
 	}
-	key, err := machine.KeyOfCallback(callbackURL)
-	if err != nil || key == "" {
-		return ErrUnknownSignIn
-	}
-	record, err := h.get().store.Load(ctx, key)
+	record, err := pendingRecord(ctx, h.get().store, callbackURL)
 	if err != nil {
-		return fmt.Errorf("mcpoauth: the sign-in could not be read: %w", err)
+		return err
 	}
-	if record.Generation == 0 {
-		return ErrUnknownSignIn
-	}
-	pending, err := machine.Resume(h.get().config, h.get().account, record.Body)
+	pending, err := machine.Resume(h.get().config, h.get().account, record)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnknownSignIn, err)
 	}
@@ -70,6 +63,6 @@ func (h *Handler) Finish(ctx context.Context, callbackURL string) error {
 	if !taken {
 		return ErrUnknownSignIn
 	}
-	h.get().adopt(aside)
+	h.get().adopt(ctx, aside)
 	return nil
 }

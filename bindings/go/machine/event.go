@@ -37,11 +37,16 @@ const (
 	NothingToDo Reason = 7
 	// TooLate: credentials are being written or exchanged: finishing is quick and loses nothing.
 	TooLate Reason = 8
+	// FlowUnderWay: cancel it first, or wait for its end.
+	FlowUnderWay Reason = 9
+	// Outdated: the machine knows a newer grant than the one it is told of.
+	Outdated Reason = 10
 )
 
 var reasons = map[Reason]string{
 	Stale: "stale", NoPendingSignIn: "no_pending_sign_in", OtherState: "other_state", Superseded: "superseded",
 	NotAuthorization: "not_authorization", NotDue: "not_due", NothingToDo: "nothing_to_do", TooLate: "too_late",
+	FlowUnderWay: "flow_under_way", Outdated: "outdated",
 }
 
 // String names the reason.
@@ -140,6 +145,8 @@ type Misuse struct {
 	Name string
 	// Text says it in a sentence.
 	Text string
+	// Member is which member of the tokens that were provided cannot be used; empty for every other mistake.
+	Member string
 }
 
 // Error says what was wrong.

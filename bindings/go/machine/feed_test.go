@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -77,6 +78,26 @@ func (r *replay) feed(name string, body any, id uint64) (any, error) {
 			return nil, err
 		}
 		return r.twice(func(now time.Time) (Step, error) { return r.machine.Stored(id, result, record, now) })
+	case "store_changed":
+		record, err := r.record(members)
+		if err != nil {
+			return nil, err
+		}
+		return r.give(func(now time.Time) (Step, error) { return r.machine.StoreChanged(record, now) })
+	case "tokens_provided":
+		tokens := ProvidedTokens{
+			Issuer:        text("issuer"),
+			TokenEndpoint: text("token_endpoint"),
+			Client:        Client{text("client_id"), Secret(text("client_secret")), AuthMethod(text("auth_method"))},
+			AccessToken:   Secret(text("access_token")),
+			RefreshToken:  Secret(text("refresh_token")),
+			Scopes:        strings.Fields(text("scope")),
+			Resource:      text("resource"),
+		}
+		if at := integer(members["expires_at"]); at != 0 {
+			tokens.ExpiresAt = timestamp(uint64(at))
+		}
+		return r.give(func(now time.Time) (Step, error) { return r.machine.TokensProvided(tokens, now) })
 	}
 	return nil, fmt.Errorf("unknown event %q", name)
 }
@@ -86,20 +107,29 @@ func (r *replay) stored(name string, members map[string]any) (StoreResult, []byt
 	if result, known := results[name]; known {
 		return result, nil, nil
 	}
+	record, err := r.record(members)
+	if err == nil && record == nil {
+		err = fmt.Errorf("unknown store result %q", name)
+	}
+	return Loaded, record, err
+}
+
+// record is the one that an event carries, saved before or its own; nil if it carries none.
+func (r *replay) record(members map[string]any) ([]byte, error) {
 	if slot, ok := members["saved"].(string); ok {
 		record, saved := r.saved[slot]
 		if !saved {
-			return 0, nil, fmt.Errorf("no %s was saved", slot)
+			return nil, fmt.Errorf("no %s was saved", slot)
 		}
-		return Loaded, record, nil
+		return record, nil
 	}
 	switch record := members["record"].(type) {
 	case string:
-		return Loaded, []byte(record), nil
+		return []byte(record), nil
 	case nil:
-		return 0, nil, fmt.Errorf("unknown store result %q", name)
+		return nil, nil
 	default:
-		return Loaded, compact(record), nil
+		return compact(record), nil
 	}
 }
 

@@ -133,6 +133,30 @@ func DescribeGrant(record []byte) (*Grant, error) {
 	return grant, nil
 }
 
+// Flow is a pending sign-in without its secrets: what a process that receives a callback needs to know to resume it.
+type Flow struct {
+	// ServerURL is the MCP server's URL, as configured when the sign-in began.
+	ServerURL string
+	// Account is empty for the only one.
+	Account string
+	// ExpiresAt is when the sign-in is given up.
+	ExpiresAt time.Time
+}
+
+// DescribeFlow describes the record of a pending sign-in, as a store holds it.
+func DescribeFlow(record []byte) (*Flow, error) {
+	var described *C.mcp_oauth_flow
+	if err := errorOf(C.mcp_oauth_describe_flow(bytesIn(record), &described)); err != nil {
+		return nil, err
+	}
+	defer C.mcp_oauth_flow_free(&described)
+	return &Flow{
+		ServerURL: text(described.server_url),
+		Account:   text(described.account),
+		ExpiresAt: timeOf(described.expires_at_ms),
+	}, nil
+}
+
 var (
 	misuses = map[C.mcp_oauth_status]string{
 		C.MCP_OAUTH_STATUS_MISUSE_UNKNOWN_ACTION:           "unknown_action",
@@ -141,6 +165,7 @@ var (
 		C.MCP_OAUTH_STATUS_MISUSE_REDIRECT_NOT_IN_DOCUMENT: "redirect_not_in_document",
 		C.MCP_OAUTH_STATUS_MISUSE_CLIENT_ID:                "client_id",
 		C.MCP_OAUTH_STATUS_MISUSE_CLIENT_SECRET:            "client_secret",
+		C.MCP_OAUTH_STATUS_MISUSE_TOKENS:                   "tokens",
 		C.MCP_OAUTH_STATUS_BAD_ARGUMENT:                    "bad_argument",
 	}
 	recordErrors = map[C.mcp_oauth_status]string{
@@ -162,7 +187,7 @@ func errorOf(status C.mcp_oauth_status) error {
 	}
 	said := text(C.mcp_oauth_status_text(C.int32_t(status)))
 	if name, known := misuses[status]; known {
-		return &Misuse{name, said}
+		return &Misuse{Name: name, Text: said}
 	}
 	if name, known := recordErrors[status]; known {
 		return &RecordError{name, said}

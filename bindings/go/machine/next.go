@@ -24,6 +24,9 @@ const (
 	Delete Kind = 6
 	// AskForClient: find a client registered with an issuer. Answer with ClientProvided or Declined.
 	AskForClient Kind = 7
+	// Wait: do nothing until then, since another process is refreshing the tokens. Answer with Tick, not before; or with
+	// StoreChanged, if you learn of it earlier.
+	Wait Kind = 8
 
 	// Idle: no tokens are held, and nobody has asked for any.
 	Idle Kind = 32
@@ -40,7 +43,7 @@ func (k Kind) Rests() bool { return k >= Idle }
 
 var kinds = map[Kind]string{
 	HTTP: "http", BindRedirect: "bind_redirect", OpenURL: "open_url", Load: "load", Save: "save", Delete: "delete",
-	AskForClient: "ask_for_client", Idle: "idle", Authorized: "authorized", SignedOut: "signed_out", Failed: "failed",
+	AskForClient: "ask_for_client", Wait: "wait", Idle: "idle", Authorized: "authorized", SignedOut: "signed_out", Failed: "failed",
 }
 
 // String names the kind.
@@ -66,6 +69,8 @@ type Next struct {
 	Page *Page
 	// Access belongs to Load, Save and Delete.
 	Access *Access
+	// Until belongs to Wait.
+	Until time.Time
 	// Failure belongs to Failed.
 	Failure *Failure
 }

@@ -39,6 +39,8 @@ func render(next *Next) any {
 			"key":      next.Access.Key,
 			"expected": next.Access.Expected,
 		}}
+	case Wait:
+		return map[string]any{"wait": millis(next.Until), "id": next.ID}
 	default:
 		return map[string]any{"rest": next.Kind.String()}
 	}

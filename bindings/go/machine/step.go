@@ -18,7 +18,7 @@ var names = func() map[string]string {
 		"application/x-www-form-urlencoded", "resource_metadata", "server_metadata", "registration", "code_exchange",
 		"refresh", "Idle", "Authorized", "SignedOut", "Failed", "Loading", "ResourceDiscovery", "ServerDiscovery",
 		"BindingRedirect", "Registering", "AskingClient", "SavingFlow", "AwaitingCallback", "TakingFlow", "Exchanging",
-		"Refreshing", "SavingGrant", "SigningOut",
+		"Refreshing", "AwaitingRefresh", "SavingGrant", "SigningOut",
 	} {
 		texts[text] = text
 	}
@@ -63,6 +63,8 @@ func (m *Machine) step(status C.mcp_oauth_status) (Step, error) {
 		if next.Kind == Save {
 			next.Access.Record = append([]byte(nil), borrowed(out.record)...)
 		}
+	case Wait:
+		next.Until = step.Deadline
 	case Failed:
 		next.Failure = failure(out)
 	}

@@ -296,6 +296,13 @@ func (r *replay) resumeAndCompare(current *Step) error {
 		}
 		return nil
 	}
+	if current.Phase == "Refreshing" {
+		key, err := r.machine.GrantKey()
+		if err == nil && (step.Next.Kind != Load || step.Next.Access.Key != key) {
+			err = fmt.Errorf("a refresh was resumed as %s", compact(render(&step.Next)))
+		}
+		return err
+	}
 	again, err := resumed.Snapshot()
 	if err != nil {
 		return err

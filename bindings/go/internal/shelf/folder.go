@@ -22,12 +22,10 @@ type Folder struct {
 }
 
 const (
-	lockName   = ".lock"
-	draftName  = ".draft"
-	holdPrefix = ".hold-"
+	lockName  = ".lock"
+	draftName = ".draft"
 
 	lockPause = 5 * time.Millisecond
-	holdPause = 25 * time.Millisecond
 )
 
 // OpenFolder makes a folder if need be, and closes it to others.
@@ -53,34 +51,16 @@ func (f *Folder) Lock(ctx context.Context) (release func(), err error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("mcpoauth: %s was not waited for: %w", f.path, context.Cause(ctx))
 	}
-	unlock, err := take(ctx, filepath.Join(f.path, lockName), lockPause)
-	if err != nil {
-		<-f.inside
-		return nil, err
-	}
-	return func() {
-		unlock()
-		<-f.inside
-	}, nil
-}
-
-// Hold keeps others from holding the same name. The hold of a process that has ended is over.
-func (f *Folder) Hold(ctx context.Context, name string) (release func(), err error) {
-	return take(ctx, filepath.Join(f.path, holdPrefix+name), holdPause)
-}
-
-// ForgetHold removes what is left of a hold.
-func (f *Folder) ForgetHold(name string) {
-	// Left behind it would be an empty file, and no failure.
-	_ = os.Remove(filepath.Join(f.path, holdPrefix+name))
-}
-
-func take(ctx context.Context, path string, pause time.Duration) (release func(), err error) {
+	path := filepath.Join(f.path, lockName)
 	lock := flock.New(path, flock.SetPermissions(0o600))
-	if _, err := lock.TryLockContext(ctx, pause); err != nil {
+	if _, err := lock.TryLockContext(ctx, lockPause); err != nil {
+		<-f.inside
 		return nil, fmt.Errorf("mcpoauth: %s could not be locked: %w", path, err)
 	}
-	return func() { _ = lock.Close() }, nil
+	return func() {
+		_ = lock.Close()
+		<-f.inside
+	}, nil
 }
 
 // Get reads a file; nil if there is none.
