@@ -30,7 +30,7 @@ pub(super) struct Swapping<S> {
 }
 
 /// A sign-in that has been over for so long that nobody will ask for its record again.
-const ABANDONED_MS: u64 = 60 * 60 * 1000;
+pub(super) const ABANDONED_MS: u64 = 60 * 60 * 1000;
 
 /// As long as a refresh and one repetition may take.
 const HOLD_PATIENCE: Duration = Duration::from_millis(2 * REQUEST_TIMEOUT_MS);
@@ -171,7 +171,7 @@ fn sweep_abandoned(
     Ok(())
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Timestamp::from_millis(since.map_or(0, |since| since.as_millis() as u64))
 }
