@@ -53,7 +53,8 @@ create index if not exists mcp_oauth_records_expires_at on mcp_oauth_records (ex
 impl Database for PgPool {
     const NAME: &'static str = "PostgreSQL";
     const SCHEMA: &'static str = PostgresStore::SCHEMA;
-    const LOOK_UP: &'static str = "select 1 where to_regclass('mcp_oauth_records') is not null";
+    const LOOK_UP: &'static str =
+        "select 1 where to_regclass('mcp_oauth_records_expires_at') is not null";
     // Two sweeps at once share the work rather than wait for, or deadlock with, each other.
     const SWEEP: &'static str = "delete from mcp_oauth_records where name in \
          (select name from mcp_oauth_records where expires_at < $1 order by expires_at limit 100 \

@@ -188,7 +188,12 @@ async fn within<T>(
     }
 }
 
-/// Messages of the server name commands and addresses; records reach it only as parameters, which it does not repeat.
+/// Without what the server says beside its code: it quotes the arguments of commands that it does not know.
 fn failed(error: &RedisError) -> StoreError {
-    StoreError::new(format!("Redis failed: {error}"))
+    let what = match error.code() {
+        Some(code) => code.into(),
+        None if error.is_io_error() => error.to_string(),
+        None => format!("{:?}", error.kind()),
+    };
+    StoreError::new(format!("Redis failed: {what}"))
 }

@@ -28,7 +28,7 @@ pub(super) trait Database: Send + Sync {
     const NAME: &'static str;
     /// Makes what is missing of the table.
     const SCHEMA: &'static str;
-    /// Has one row if the table is there.
+    /// Has one row if the table is there, and its index, which is made last.
     const LOOK_UP: &'static str;
     /// Removes a bounded number of the records that expired before `$1`.
     const SWEEP: &'static str;
@@ -207,7 +207,7 @@ async fn within<D: Database, T>(
     }
 }
 
-/// Messages of databases name tables and addresses; values reach them only as parameters, which they do not repeat.
+/// With the message alone: beside it, in what is called the detail, PostgreSQL quotes rows.
 pub(super) fn failed<D: Database>(error: &sqlx::Error) -> StoreError {
     StoreError::new(format!("{} failed: {error}", D::NAME))
 }

@@ -100,7 +100,7 @@ impl Database for SqlitePool {
     const NAME: &'static str = "SQLite";
     const SCHEMA: &'static str = SqliteStore::SCHEMA;
     const LOOK_UP: &'static str =
-        "select 1 from sqlite_master where type = 'table' and name = 'mcp_oauth_records'";
+        "select 1 from sqlite_master where name = 'mcp_oauth_records_expires_at'";
     const SWEEP: &'static str = "delete from mcp_oauth_records where name in \
          (select name from mcp_oauth_records where expires_at < $1 order by expires_at limit 100)";
 

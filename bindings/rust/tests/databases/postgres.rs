@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_oauth_core::Timestamp;
+use mcp_oauth_core::{SecretBytes, Timestamp};
 use mcp_oauth_host::Store as _;
 use mcp_oauth_host::store::{PostgresStore, Record, contract};
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -91,6 +91,21 @@ async fn a_role_that_may_not_make_tables_uses_one() {
     limited.set_username(&role).unwrap();
     limited.set_password(Some("x")).unwrap();
     assert!(open(&limited).await.load(&grant()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn no_error_quotes_a_record() {
+    let url = empty().await;
+    let store = open(&url).await;
+    let pool = PgPool::connect(url.as_str()).await.unwrap();
+    let check = "alter table mcp_oauth_records add check (length(record) < 3)";
+    sqlx::raw_sql(check).execute(&pool).await.unwrap();
+    let body = SecretBytes::new(*b"a record");
+    let written = store.save(&grant(), None, 1, &body, None).await;
+    let error = written.unwrap_err().to_string();
+    assert!(error.contains("check constraint"), "{error}");
+    let quoted = ["a record", "61207265636f7264"];
+    assert!(!quoted.iter().any(|quoted| error.contains(quoted)));
 }
 
 #[tokio::test]

@@ -69,7 +69,8 @@ async fn what_is_no_record_is_an_error() {
     for command in [text, half] {
         let () = command.query_async(&mut client).await.unwrap();
     }
-    assert!(store.load(&one).await.is_err());
+    let error = store.load(&one).await.unwrap_err().to_string();
+    assert_eq!(error, "Redis failed: WRONGTYPE");
     assert!(store.delete(&one, 1).await.is_err());
     assert!(store.load(&other).await.is_err());
     for key in [one, other] {
