@@ -26,9 +26,15 @@ demo: ## Sign in to a protected server on this machine and show each step
 .PHONY: test
 test: test-rust requirements test-wasm $(SPECS:%=conformance-%) ## Run every test: Rust, documentation, wasm build, conformance
 
+# Every store, also those in databases.
+STORES := sqlite postgres redis aes-gcm store-contract
+WITH_STORES := --workspace --features "$(STORES:%=mcp-oauth-host/%)"
+WITH_SERVERS := tools/with python3 -- tests/services/with postgres redis --
+
 .PHONY: test-rust
 test-rust:
-	cargo test $(LOCKED) --workspace
+	cargo test $(LOCKED) $(WITH_STORES) -- --skip postgres:: --skip redis::
+	$(WITH_SERVERS) cargo test $(LOCKED) $(WITH_STORES) --test databases -- postgres:: redis::
 
 .PHONY: test-wasm
 test-wasm:
@@ -82,7 +88,7 @@ test: test-go
 test-go: $(SPECS:%=conformance-go-%)
 	$(WITH_GO) go test -count=1 -race ./...
 	$(WITH_GO) go test -count=1 -asan ./machine
-	tools/with python3 -- tests/services/with postgres redis -- $(WITH_GO) ./each-module go test -count=1 -race ./...
+	$(WITH_SERVERS) $(WITH_GO) ./each-module go test -count=1 -race ./...
 	tests/transcripts/replay go
 
 .PHONY: $(SPECS:%=conformance-go-%)
@@ -181,7 +187,8 @@ $(CARGO_FUZZ):
 check: $(CARGO_DENY) ## Check formatting, lints, documentation, licences and dependencies
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps
+	cargo clippy $(LOCKED) $(WITH_STORES) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(WITH_STORES) --no-deps
 	tools/with python3 -- tools/core-dependencies
 # Not `advisories`: its database is a git repository, which a machine that reaches only package registries cannot fetch.
 	$(CARGO_DENY) $(LOCKED) check bans licenses sources

@@ -140,6 +140,9 @@ func TestADamagedRecordIsAnError(t *testing.T) {
 		"no number": func(key string) error {
 			return client.HSet(t.Context(), key, "generation", "x", "record", "marked-secret").Err()
 		},
+		"no such generation": func(key string) error {
+			return client.HSet(t.Context(), key, "generation", "0", "record", "marked-secret").Err()
+		},
 		"no hash": func(key string) error { return client.Set(t.Context(), key, "marked-secret", time.Minute).Err() },
 	} {
 		key := newKey(t)

@@ -47,6 +47,11 @@ pub use error::{BuildError, Error};
 pub use http::{Network, NetworkReply};
 pub use store::Store;
 
+/// The example of the document, compiled.
+#[cfg(all(doctest, feature = "aes-gcm", feature = "postgres"))]
+#[doc = include_str!("../../../docs/stores.md")]
+struct Stores;
+
 /// The example of the README, compiled.
 #[cfg(all(doctest, feature = "rmcp"))]
 #[doc = include_str!("../../../README.md")]

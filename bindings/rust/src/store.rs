@@ -2,6 +2,10 @@
 //!
 //! [`default_store`] is right for a program of a person: the platform's keyring, or files where there is none.
 
+#[cfg(feature = "aes-gcm")]
+mod aes_gcm;
+#[cfg(any(test, feature = "store-contract"))]
+pub mod contract;
 mod directory;
 mod envelope;
 mod file;
@@ -9,23 +13,38 @@ mod file;
 mod keyring;
 mod memory;
 mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+mod sealed;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod swap;
 #[cfg(test)]
 mod tests;
-
-#[cfg(any(test, feature = "store-contract"))]
-pub mod contract;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use mcp_oauth_core::{SecretBytes, StoreKey, Timestamp};
 
+#[cfg(feature = "aes-gcm")]
+pub use aes_gcm::AesGcmSealer;
 pub use file::FileStore;
 #[cfg(feature = "keyring")]
 pub use keyring::KeyringStore;
 pub use memory::MemoryStore;
 pub use place::{Place, default_store, home, open};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
+pub use sealed::{SealedStore, Sealer};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

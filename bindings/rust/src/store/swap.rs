@@ -29,7 +29,7 @@ pub(super) struct Swapping<S> {
 }
 
 /// A sign-in that has been over for so long that nobody will ask for its record again.
-const ABANDONED_MS: u64 = 60 * 60 * 1000;
+pub(super) const ABANDONED_MS: u64 = 60 * 60 * 1000;
 
 impl<S: Shelf> Swapping<S> {
     pub(super) fn new(directory: Directory, shelf: S) -> Self {
@@ -148,7 +148,7 @@ fn sweep_abandoned(
     Ok(())
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Timestamp::from_millis(since.map_or(0, |since| since.as_millis() as u64))
 }
