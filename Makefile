@@ -165,6 +165,14 @@ bench: ## Measure what the core costs, beside the bare primitives and beside rmc
 	cargo bench -q $(LOCKED) -p mcp-oauth-bench -- $(CARGO_TARGET_DIR)/release/mcp-oauth
 	tools/with cc=gcc -- $(MAKE) -s -C bindings/c bench
 
+HOSTS = rust go python
+STORE = postgres
+EXPIRIES = 10000
+
+.PHONY: races
+races: ## Let ten processes race for 10,000 refreshes: HOSTS=rust go python, STORE=postgres or file, EXPIRIES=10000
+	tools/with python3 -- tests/services/with postgres -- tests/races/run --hosts $(HOSTS) --store $(STORE) --expiries $(EXPIRIES)
+
 .PHONY: scale
 scale: ## Measure what a sleeping sign-in costs among a thousand and among a million
 	cargo bench -q $(LOCKED) -p mcp-oauth-bench -- --scale

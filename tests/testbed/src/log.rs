@@ -117,6 +117,8 @@ pub struct Counts {
     pub refreshes: u32,
     /// Those of them with a rotated refresh token, within its period of grace.
     pub grace_refreshes: u32,
+    /// Refreshes while the newest access token was still good.
+    pub early_refreshes: u32,
     /// Rotated refresh tokens that came again, and too late.
     pub reuse_detections: u32,
     /// Tokens revoked by the client.

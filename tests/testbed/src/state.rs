@@ -54,6 +54,8 @@ pub(crate) struct Family {
     pub(crate) revoked: bool,
     /// The client cannot know the newest refresh token: the answer that carried it got lost.
     pub(crate) answer_lost: bool,
+    /// Until when the newest access token is good.
+    pub(crate) fresh_until: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -114,6 +116,7 @@ impl State {
             subject: code.subject.clone(),
             revoked: false,
             answer_lost: false,
+            fresh_until: None,
         });
         self.families.len() - 1
     }
@@ -134,6 +137,7 @@ impl State {
         };
         self.access.insert(token.clone(), access);
         self.families[family].answer_lost = false;
+        self.families[family].fresh_until = Some(expires);
         self.last_family = Some(family);
         token
     }

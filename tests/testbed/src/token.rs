@@ -161,6 +161,8 @@ fn refresh(bench: &mut Bench, issuer: usize, request: &Request) -> Result<Issue,
         }
     };
     bench.counts.refreshes += 1;
+    let early = family.fresh_until.is_some_and(|end| end > Instant::now());
+    bench.counts.early_refreshes += u32::from(early);
     bench.counts.grace_refreshes += u32::from(reused.is_some());
     let mut refresh_token = None;
     if bench.behaviour.refresh.rotation == Rotation::Rotate {
