@@ -19,6 +19,11 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
     Some(object)
 }
 
+/// The number in a text, written as in JSON.
+pub(crate) fn number(text: &str) -> Option<f64> {
+    serde_json::from_slice(text.as_bytes()).ok()
+}
+
 /// A string, borrowed from the document unless it contains escapes.
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
