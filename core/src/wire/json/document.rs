@@ -1,6 +1,6 @@
 //! How do the members of a JSON document reach the types that are read from it?
 //!
-//! serde_json reads every string, number and literal, and skips what nobody wants; here is only what holds them together.
+//! serde_json reads strings, numbers and literals, and skips what nobody wants; here is only what holds them together.
 //! Its own deserializer is compiled anew for each type and also reads structs from arrays, each with an error message that
 //! nobody gets to see: for the records and documents of this crate that came to a seventh of the C library.
 
