@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Testbed
+from link import linked
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
@@ -183,6 +184,18 @@ def test_connections_that_the_server_has_closed_are_not_used(schema: str) -> Non
     assert ask(schema, close) == [(True,)]
     assert store.load("grant/a") == Record(1, b"x")
     store.close()
+
+
+def test_a_write_whose_answer_is_lost_is_no_conflict() -> None:
+    key = f"grant/{secrets.token_hex(16)}"
+    with linked(url()) as link:
+        store = PostgresStore(link.url)
+        assert store.load(key) is None
+        link.loses = b"INSERT"
+        with pytest.raises(StoreError):
+            save(store, key)
+        assert store.load(key) == Record(1, b"x")
+        store.close()
 
 
 @pytest.mark.usefixtures("at_home")
