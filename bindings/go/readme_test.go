@@ -23,23 +23,23 @@ import (
 	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/storetest"
 )
 
-// What the README shows stands here, word for word, and is run.
+// What the README and docs/stores.md show stands here, word for word, and is run.
 
-func TestTheREADMEShowsWhatIsRunHere(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var source []byte
-	for _, path := range []string{"readme_test.go", "sqlstore/readme_test.go"} {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
+func TestThePagesShowWhatIsRunHere(t *testing.T) {
+	read := func(paths ...string) (text []byte) {
+		for _, path := range paths {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = append(text, content...)
 		}
-		source = append(source, text...)
+		return text
 	}
-	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1)
-	if len(snippets) < 8 {
+	pages := read("README.md", "../../docs/stores.md")
+	source := read("readme_test.go", "sqlstore/readme_test.go")
+	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(pages, -1)
+	if len(snippets) < 9 {
 		t.Fatalf("%d snippets", len(snippets))
 	}
 	for _, snippet := range snippets {

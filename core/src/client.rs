@@ -121,7 +121,12 @@ impl ProvidedClient {
 
 /// How a client authenticates: a secret exists only where a method uses it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "secret", rename_all = "snake_case")]
+#[serde(
+    tag = "method",
+    content = "secret",
+    rename_all = "snake_case",
+    try_from = "StoredAuth"
+)]
 pub(crate) enum ClientAuth {
     None,
     #[serde(serialize_with = "secret::exposed")]
@@ -131,6 +136,26 @@ pub(crate) enum ClientAuth {
     BasicUnencoded(Secret),
     #[serde(serialize_with = "secret::exposed")]
     Post(Secret),
+}
+
+/// [`ClientAuth`] as it is read: from its members, since serde would buffer whatever comes before the tag, secrets included.
+#[derive(Deserialize)]
+struct StoredAuth {
+    method: AuthKind,
+    secret: Option<Secret>,
+}
+
+impl TryFrom<StoredAuth> for ClientAuth {
+    type Error = &'static str;
+
+    fn try_from(stored: StoredAuth) -> Result<Self, Self::Error> {
+        let auth = stored
+            .secret
+            .map_or(Self::None, Self::Basic)
+            .presented_as(stored.method);
+        let fits = auth.kind() == stored.method;
+        fits.then_some(auth).ok_or("a method without its secret")
+    }
 }
 
 impl ClientAuth {

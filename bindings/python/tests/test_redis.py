@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import redis
+from link import linked
 
 from mcp_oauth_core.stores import Record, RedisStore, Store, StoreError
 from mcp_oauth_core.stores.contract import SharedStoreContract
@@ -116,6 +117,17 @@ def test_connections_that_the_server_has_closed_are_not_used(client: Any, store:
     assert store.save(key, b"x", expected=None, generation=1, expires_at_ms=None)
     client.client_kill_filter(_type="normal", skipme=True)
     assert store.save(key, b"x", expected=1, generation=2, expires_at_ms=None)
+
+
+def test_a_write_whose_answer_is_lost_is_no_conflict(key: str) -> None:
+    with linked(url()) as link:
+        store = RedisStore(link.url)
+        assert store.save(key, b"x", expected=None, generation=1, expires_at_ms=None)
+        link.loses = b"EVALSHA"
+        with pytest.raises(StoreError):
+            store.save(key, b"y", expected=1, generation=2, expires_at_ms=None)
+        assert store.load(key) == Record(2, b"y")
+        store.close()
 
 
 @pytest.mark.parametrize("repeating", [{}, {"retry": None, "retry_on_error": [redis.TimeoutError]}])

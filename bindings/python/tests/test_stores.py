@@ -56,20 +56,41 @@ def hold_and_tell(store: Holding, order: list[str]) -> None:
         order.append("second")
 
 
-@pytest.mark.parametrize("kind", ["memory", "file", "keyring", "sqlite"])
-def test_abandoned_sign_ins_are_swept_up(tmp_path: Path, keys: Keys, kind: str) -> None:
-    stores: dict[str, Store] = {
-        "memory": MemoryStore(),
-        "file": FileStore(tmp_path / "files"),
-        "keyring": keyring_store(tmp_path / "list", keys),
-        "sqlite": SQLiteStore(tmp_path / "records.db"),
-    }
-    store = stores[kind]
+@pytest.fixture(params=["memory", "file", "keyring", "sqlite"])
+def sweeping(request: pytest.FixtureRequest, tmp_path: Path, keys: Keys) -> Store:
+    if request.param == "memory":
+        return MemoryStore()
+    if request.param == "file":
+        return FileStore(tmp_path / "store")
+    if request.param == "keyring":
+        return keyring_store(tmp_path / "store", keys)
+    return SQLiteStore(tmp_path / "records.db")
+
+
+def test_abandoned_sign_ins_are_swept_up(sweeping: Store) -> None:
     now = time.time_ns() // 1_000_000
     for name, expires_at_ms in [("old", now - 3_700_000), ("late", now - 60_000), ("new", now + 60_000)]:
-        store.save(f"flow/{name}", b"{}", expected=None, generation=1, expires_at_ms=expires_at_ms)
-    assert store.load("flow/old") is None
-    assert store.load("flow/late") == store.load("flow/new") == Record(1, b"{}")
+        sweeping.save(f"flow/{name}", b"{}", expected=None, generation=1, expires_at_ms=expires_at_ms)
+    assert sweeping.load("flow/old") is None
+    assert sweeping.load("flow/late") == sweeping.load("flow/new") == Record(1, b"{}")
+
+
+def test_what_was_renewed_is_not_swept_up(sweeping: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time_ns() // 1_000_000
+
+    def save(name: str, expected: int | None, generation: int, expires_at_ms: int | None) -> None:
+        saved = sweeping.save(
+            f"flow/{name}", b"{}", expected=expected, generation=generation, expires_at_ms=expires_at_ms
+        )
+        assert saved
+
+    for name, renewed in [("longer", now + 9_000_000), ("for ever", None), ("shorter", now)]:
+        save(name, None, 1, now + 60_000)
+        save(name, 1, 2, renewed)
+    monkeypatch.setattr(time, "time_ns", lambda: (now + 3_700_000) * 1_000_000)
+    save("another", None, 1, now + 9_000_000)
+    assert sweeping.load("flow/longer") == sweeping.load("flow/for ever") == Record(2, b"{}")
+    assert sweeping.load("flow/shorter") is None
 
 
 def test_files_are_closed_to_others(tmp_path: Path) -> None:

@@ -1,20 +1,27 @@
 //! How is a JSON document of a server read, whatever is in it?
 
+mod document;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use document::Document;
+
 /// Reads one JSON object. Unknown members are skipped, members that occur twice and wrong types of known ones are
-/// refused, nesting is bounded by serde_json (128); a byte-order mark is skipped (RFC 8259 §8.1 lets a parser do so).
+/// refused, nesting is bounded; a byte-order mark is skipped (RFC 8259 §8.1 lets a parser do so).
 pub(crate) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    // A struct would also be read from an array of its members in order.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return None;
-    }
-    serde_json::from_slice(body).ok()
+    let mut document = Document::new(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
+    let object = T::deserialize(&mut document).ok()?;
+    document.end().ok()?;
+    Some(object)
+}
+
+/// The number in a text, written as in JSON.
+pub(crate) fn number(text: &str) -> Option<f64> {
+    serde_json::from_slice(text.as_bytes()).ok()
 }
 
 /// A string, borrowed from the document unless it contains escapes.

@@ -185,7 +185,7 @@ pub(crate) fn is_token(token: &str) -> bool {
 fn seconds(value: &Loose<'_>) -> Option<u64> {
     let number = match value {
         Loose::Number(number) => *number,
-        Loose::Text(text) => text.trim().parse().ok()?,
+        Loose::Text(text) => json::number(text)?,
         _ => return None,
     };
     // A float turns into the nearest integer within range; NaN fails the comparison.

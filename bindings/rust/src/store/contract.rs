@@ -24,6 +24,8 @@
 mod access;
 mod processes;
 mod races;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

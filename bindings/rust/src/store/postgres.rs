@@ -39,7 +39,7 @@ create index if not exists mcp_oauth_records_expires_at on mcp_oauth_records (ex
     /// The store in the database of your pool. Makes the table if it is missing.
     ///
     /// # Errors
-    /// When the database cannot be reached, or the table cannot be made.
+    /// When the database cannot be reached, has `synchronous_commit` off, or the table cannot be made.
     pub async fn over(pool: PgPool) -> Result<Self, StoreError> {
         Table::make(pool).await.map(Self)
     }
@@ -55,6 +55,10 @@ impl Database for PgPool {
     const SCHEMA: &'static str = PostgresStore::SCHEMA;
     const LOOK_UP: &'static str =
         "select 1 where to_regclass('mcp_oauth_records_expires_at') is not null";
+    const DURABLE: (&'static str, &'static str) = (
+        "select 1 where current_setting('synchronous_commit') <> 'off'",
+        "set synchronous_commit to on",
+    );
     // Two sweeps at once share the work rather than wait for, or deadlock with, each other.
     const SWEEP: &'static str = "delete from mcp_oauth_records where name in \
          (select name from mcp_oauth_records where expires_at < $1 order by expires_at limit 100 \

@@ -30,6 +30,8 @@ pub(super) trait Database: Send + Sync {
     const SCHEMA: &'static str;
     /// Has one row if the table is there, and its index, which is made last.
     const LOOK_UP: &'static str;
+    /// Finds something if what is acknowledged outlasts a loss of power; and what to set if it does not.
+    const DURABLE: (&'static str, &'static str);
     /// Removes a bounded number of the records that expired before `$1`.
     const SWEEP: &'static str;
 
@@ -86,8 +88,13 @@ impl<D: Database> Table<D> {
         }
     }
 
-    /// Makes the table if it is missing.
+    /// Makes the table if it is missing, in a database that keeps what it acknowledges.
     pub(super) async fn make(database: D) -> Result<Self, StoreError> {
+        let (durable, advice) = D::DURABLE;
+        if !within::<D, _>(database.finds(durable)).await? {
+            let what = "acknowledges what a loss of power can undo";
+            return Err(StoreError::new(format!("{} {what}: {advice}", D::NAME)));
+        }
         let mut failure = None;
         for _ in 0..ATTEMPTS {
             // Looked for first: a role that may not make tables can use one.

@@ -60,11 +60,12 @@ create index if not exists mcp_oauth_records_expires_at on mcp_oauth_records (ex
         }
     }
 
-    /// The store in the database of your pool. Makes the table if it is missing. How durable a write is, and how long one
-    /// waits for another, is what you have set: `synchronous` has to be `FULL` or more.
+    /// The store in the database of your pool. Makes the table if it is missing. How long one write waits for another is what
+    /// you have set as `busy_timeout`.
     ///
     /// # Errors
-    /// When the database cannot be used, or the table cannot be made.
+    /// When the database cannot be used, does not write with `synchronous=EXTRA` (or `FULL` with a write-ahead log), or the
+    /// table cannot be made.
     pub async fn over(pool: SqlitePool) -> Result<Self, StoreError> {
         Table::make(pool).await.map(Self)
     }
@@ -101,6 +102,12 @@ impl Database for SqlitePool {
     const SCHEMA: &'static str = SqliteStore::SCHEMA;
     const LOOK_UP: &'static str =
         "select 1 from sqlite_master where name = 'mcp_oauth_records_expires_at'";
+    // Without a log, EXTRA alone makes it durable that the journal was removed.
+    const DURABLE: (&'static str, &'static str) = (
+        "select 1 from pragma_synchronous, pragma_journal_mode \
+         where synchronous >= 3 or synchronous = 2 and journal_mode = 'wal'",
+        "set synchronous to EXTRA, or to FULL with a write-ahead log",
+    );
     const SWEEP: &'static str = "delete from mcp_oauth_records where name in \
          (select name from mcp_oauth_records where expires_at < $1 order by expires_at limit 100)";
 

@@ -94,6 +94,15 @@ async fn a_role_that_may_not_make_tables_uses_one() {
 }
 
 #[tokio::test]
+async fn a_server_that_forgets_is_refused() {
+    let mut url = empty().await;
+    url.query_pairs_mut()
+        .append_pair("options[synchronous_commit]", "off");
+    let error = PostgresStore::open(url.as_str()).await.err().unwrap();
+    assert!(error.to_string().contains("synchronous_commit"), "{error}");
+}
+
+#[tokio::test]
 async fn no_error_quotes_a_record() {
     let url = empty().await;
     let store = open(&url).await;

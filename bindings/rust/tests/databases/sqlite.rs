@@ -5,7 +5,7 @@ use std::path::Path;
 use mcp_oauth_core::Timestamp;
 use mcp_oauth_host::Store as _;
 use mcp_oauth_host::store::{AesGcmSealer, Record, SealedStore, SqliteStore, StoreError, contract};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use tempfile::TempDir;
 
 use super::{YEAR_2100, grant, save, sweep};
@@ -69,6 +69,29 @@ async fn a_file_that_is_no_database_is_an_error() {
     let missing = folder.path().join("nowhere/records.db");
     let error = failed(SqliteStore::open(missing).await);
     assert!(error.contains("nowhere"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_forgets_is_refused() {
+    let folder = TempDir::new().unwrap();
+    for (at, (journal, synchronous, is_durable)) in [
+        (SqliteJournalMode::Wal, SqliteSynchronous::Normal, false),
+        (SqliteJournalMode::Wal, SqliteSynchronous::Full, true),
+        (SqliteJournalMode::Delete, SqliteSynchronous::Full, false),
+        (SqliteJournalMode::Delete, SqliteSynchronous::Extra, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join(at.to_string()))
+            .create_if_missing(true)
+            .journal_mode(journal)
+            .synchronous(synchronous);
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        let store = SqliteStore::over(pool).await;
+        assert_eq!(store.is_ok(), is_durable, "{journal:?} {synchronous:?}");
+    }
 }
 
 #[tokio::test]

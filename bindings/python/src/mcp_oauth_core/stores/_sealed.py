@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from ._place import StoreError
@@ -60,6 +61,12 @@ class SealedStore:
 
     def delete(self, key: str, *, expected: int) -> bool:
         return self._inner.delete(key, expected=expected)
+
+    def close(self) -> None:
+        """Closes the other store, where that is of any use."""
+        close: Callable[[], None] | None = getattr(self._inner, "close", None)
+        if close is not None:
+            close()
 
     def __repr__(self) -> str:
         return f"SealedStore({self._inner!r})"

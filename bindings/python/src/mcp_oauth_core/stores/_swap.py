@@ -79,7 +79,7 @@ class Swapping:
         return None if envelope is None else envelope.generation
 
     def _sweep_abandoned(self) -> None:
-        before = time.time() * 1000 - ABANDONED_MS
+        before = time.time_ns() // 1_000_000 - ABANDONED_MS
         for name in self._shelf.names():
             if not name.startswith("flow-") or (envelope := self._open(name)) is None:
                 continue

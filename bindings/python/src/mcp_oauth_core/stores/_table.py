@@ -55,7 +55,7 @@ class Table(ABC):
             changed = self._changed(_INSERT, key, generation, body, expires_at_ms)
         else:
             changed = self._changed(_UPDATE, generation, body, expires_at_ms, key, expected)
-        if changed and key.startswith("flow/"):
+        if changed and expires_at_ms is not None:
             # The record is written: what is left behind now goes at another time.
             with contextlib.suppress(StoreError):
                 self._sweep_abandoned()

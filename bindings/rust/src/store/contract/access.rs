@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mcp_oauth_core::{SecretBytes, StoreKey, Timestamp};
 
 use super::{Working, bytes, fresh, held};
-use crate::store::{Store, Written};
+use crate::store::{Record, Store, Written};
 
 pub(super) async fn nothing_is_there_at_first(store: &dyn Store) {
     let store = Working(store);
@@ -36,10 +36,12 @@ pub(super) async fn only_the_expected_generation_is_replaced(store: &dyn Store) 
         !store.delete(&key, 2).await,
         "another generation's deletion"
     );
-    assert_eq!(store.load(&key).await, held(&key, 1, &old));
+    let kept = store.load(&key).await;
+    assert_eq!(kept, held(&key, 1, &old), "what was saved");
 
     assert!(store.save(&key, Some(1), 9, &new).await, "a replacement");
-    assert_eq!(store.load(&key).await, held(&key, 9, &new));
+    let kept = store.load(&key).await;
+    assert_eq!(kept, held(&key, 9, &new), "what replaced it");
     assert!(!store.save(&key, Some(1), 2, &old).await, "a stale write");
     assert!(!store.delete(&key, 1).await, "a stale deletion");
 
@@ -47,7 +49,8 @@ pub(super) async fn only_the_expected_generation_is_replaced(store: &dyn Store) 
     assert_eq!(store.load(&key).await, None, "a deleted record");
     assert!(!store.delete(&key, 9).await, "a deletion made twice");
     assert!(store.save(&key, None, 1, &old).await, "a record made anew");
-    assert_eq!(store.load(&key).await, held(&key, 1, &old));
+    let kept = store.load(&key).await;
+    assert_eq!(kept, held(&key, 1, &old), "what was made anew");
 }
 
 /// Where numbers are kept as text, or as floating point.
@@ -57,7 +60,8 @@ pub(super) async fn generations_are_compared_to_the_last_digit(store: &dyn Store
     let body = bytes("x");
     let mut last = None;
     for generation in [9, 10, (1 << 53) + 1, i64::MAX as u64 - 1] {
-        assert!(store.save(&key, last, generation, &body).await);
+        let saved = store.save(&key, last, generation, &body).await;
+        assert!(saved, "{generation} was not saved after {last:?}");
         assert_eq!(store.load(&key).await, held(&key, generation, &body));
         for near in [generation - 1, generation + 1] {
             let taken = store.save(&key, Some(near), 1, &body).await;
@@ -109,10 +113,12 @@ pub(super) async fn keys_do_not_touch_each_other(store: &dyn Store) {
     assert!(store.load(&grants[0]).await.is_some(), "another's deletion");
 
     let listed = store.0.grants().await.expect("grants can be listed");
-    assert!(listed.iter().all(|grant| grant.name.starts_with("grant/")));
+    let is_grant = |record: &Record| record.name.starts_with("grant/");
+    assert!(listed.iter().all(is_grant), "what is no grant is listed");
     let found = |key: &StoreKey| listed.iter().find(|grant| grant.name == key.as_str());
-    assert_eq!(found(&grants[0]), store.load(&grants[0]).await.as_ref());
-    assert_eq!(found(&grants[2]), store.load(&grants[2]).await.as_ref());
+    for key in [&grants[0], &grants[2]] {
+        assert_eq!(found(key), store.load(key).await.as_ref(), "a grant");
+    }
     assert_eq!(found(&grants[1]), None, "a deleted grant is listed");
 }
 
