@@ -218,3 +218,32 @@ fn a_process_that_dies_again_and_again_sends_a_refresh_token_no_more_often_than_
         );
     }
 }
+
+// REF-11
+#[test]
+fn whoever_goes_on_from_an_old_snapshot_counts_what_may_have_been_sent() {
+    let mut fleet = Fleet::new(1);
+    fleet.server.borrow_mut().forgiving = true;
+    fleet.expire();
+    let host = &mut fleet.hosts[0];
+    host.step();
+    let snapshot = host.machine.snapshot();
+    for _ in 0..5 {
+        host.until(PhaseKind::Refreshing);
+        host.carry_out();
+        host.machine =
+            Machine::resume(host.config.clone(), "", snapshot.expose()).expect("it can be resumed");
+        for _ in 0..20 {
+            match host.machine.phase() {
+                PhaseKind::Refreshing | PhaseKind::ResourceDiscovery => break,
+                _ => host.step(),
+            }
+        }
+        if host.machine.phase() == PhaseKind::ResourceDiscovery {
+            break;
+        }
+    }
+    let server = fleet.server.borrow();
+    let most = u32::from(MAX_UNKNOWN_REFRESHES);
+    assert_eq!(server.sent["rt-1"], most);
+}
