@@ -62,9 +62,6 @@ pub(crate) fn write(
         let phase = PhaseRef::Failed(&interrupted);
         return seal(shared, phase, last_id, requests, true);
     }
-    if let Phase::Refreshing(phase) = phase {
-        return seal(shared, phase.interrupted(), last_id, requests, true);
-    }
     seal(shared, phase, last_id, requests, true)
 }
 
@@ -130,7 +127,10 @@ pub(crate) fn read(
             memory: body.memory,
             trace: Trace::default(),
         },
-        phase: body.phase,
+        phase: match body.phase {
+            Phase::Refreshing(phase) => phase.interrupted(),
+            phase => phase,
+        },
         last_id: ActionId(body.last_id),
         requests: body.requests,
     };

@@ -5,6 +5,8 @@
 
 use mcp_oauth_core::*;
 
+use super::ledger::Endpoint;
+use super::profile::ISSUER;
 use super::source::Fault;
 use super::trial::{Seat, Trial, outstanding};
 use super::world::Answer;
@@ -124,11 +126,10 @@ pub(crate) fn events(data: &[u8], trial: &mut Trial) {
             }
             // The other process, or one that takes up the pending sign-in.
             b'w' => {
-                let machine = other.take().map_or_else(
-                    || Machine::new(trial.config.clone(), ""),
-                    |seat| seat.machine,
-                );
-                other = Some(trial.seat(machine));
+                let seat = other
+                    .take()
+                    .unwrap_or_else(|| Seat::new(Machine::new(trial.config.clone(), "")));
+                other = Some(trial.change_seats(seat));
             }
             b'k' => {
                 let flow = trial
@@ -194,17 +195,24 @@ fn challenge(trial: &mut Trial, script: &mut Script<'_>) {
 
 /// Tokens that the host got elsewhere.
 fn tokens_provided(trial: &mut Trial, script: &mut Script<'_>) {
-    let issuer = script.choice(&[super::profile::ISSUER, "https://second.example/tenant", ""]);
-    let refresh_token = script.choice(&[None, Some("brought-refresh-token"), Some("")]);
+    let issuer = script.choice(&[ISSUER, "https://second.example/tenant", ""]);
+    let endpoint = format!("{issuer}/token");
+    let marks = &trial.world.marks;
+    let brought = format!("{}brought", marks.refresh);
+    let refresh_token = script.choice(&[None, Some(brought.as_str()), Some("")]);
+    trial
+        .ledger
+        .learn_endpoint(issuer, Endpoint::Token, &endpoint);
+    trial.ledger.learn_owner(&brought, issuer);
     let tokens = ProvidedTokens {
         issuer: issuer.into(),
-        token_endpoint: format!("{issuer}/token").into(),
+        token_endpoint: endpoint.into(),
         client: ProvidedClient {
             client_id: "brought".into(),
             client_secret: None,
             auth_method: None,
         },
-        access_token: Secret::new("brought-access-token"),
+        access_token: Secret::new(format!("{}brought", marks.access)),
         refresh_token: refresh_token.map(Secret::new),
         expires_at: script.choice(&[None, Some(trial.now.after(3_600_000))]),
         scope: "notes:read".into(),

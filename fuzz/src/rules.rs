@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use mcp_oauth_core::limits::REQUEST_TIMEOUT_MS;
 use mcp_oauth_core::wire::form;
 use mcp_oauth_core::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::ledger::Endpoint;
@@ -58,10 +59,7 @@ pub(crate) fn action(trial: &mut Trial, action: &Action) -> String {
         Task::Http(request) => http(trial, request),
         Task::OpenUrl(open) => open_url(trial, open),
         Task::Store(op) => store(trial, op),
-        Task::Wait { until } => {
-            assert!(*until > trial.now, "a wait that is over");
-            format!("{until:?}")
-        }
+        Task::Wait { until } => format!("{until:?}"),
         Task::BindRedirect { preferred } => {
             redirect(trial, &preferred.replacen(":0/", ":1/", 1));
             preferred.to_string()
@@ -151,6 +149,7 @@ fn http(trial: &mut Trial, request: &HttpRequest) -> String {
                 trial.ledger.may_receive(token, url),
                 "a refresh token goes to {url}"
             );
+            claimed(trial, token);
             client_secret(trial, url, &form, authorization);
         }
     }
@@ -160,6 +159,26 @@ fn http(trial: &mut Trial, request: &HttpRequest) -> String {
         .map(|header| (header.name, header.value.expose()))
         .collect();
     format!("{} {url} {headers:?} {body}", request.method.as_str())
+}
+
+/// The tokens in a grant record.
+fn tokens_of(record: &Value) -> impl Iterator<Item = &Value> {
+    let entries = record["body"]["entries"].as_array();
+    entries.into_iter().flatten().map(|entry| &entry["tokens"])
+}
+
+/// A refresh token is sent under a claim of this machine that is in the store, by the store's own word, and that outlives
+/// the request.
+fn claimed(trial: &Trial, token: &str) {
+    let tokens = tokens_of(&trial.seat.stored)
+        .find(|tokens| tokens["refresh_token"] == token)
+        .expect("a refresh token that is not stored");
+    let claim = &tokens["claim"];
+    let by = claim["by"].as_u64().expect("a refresh that is not claimed");
+    assert!(trial.seat.claims.contains(&by), "a claim of somebody else");
+    let until = claim["until"].as_u64().expect("an end");
+    let end = trial.now.after(REQUEST_TIMEOUT_MS).as_millis();
+    assert!(end <= until, "a claim that may run out");
 }
 
 fn exchange(trial: &Trial, url: &str, body: &str, authorization: Option<&str>) {
@@ -297,6 +316,10 @@ fn store(trial: &mut Trial, op: &StoreOp) -> String {
             let entries = json["body"]["entries"].as_array().expect("entries");
             for entry in entries {
                 let issuer = entry["issuer"].as_str().expect("an issuer");
+                let claim = entry["tokens"]["claim"]["by"].as_u64();
+                let before =
+                    tokens_of(&trial.seat.stored).any(|it| it["claim"]["by"] == json!(claim));
+                trial.seat.claims.extend(claim.filter(|_| !before));
                 if let Some(url) = entry["tokens"]["token_endpoint"].as_str() {
                     assert!(
                         trial.ledger.has(issuer, Endpoint::Token, url),

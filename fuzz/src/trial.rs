@@ -3,10 +3,11 @@
 //! A trial is one run: machines over one store, a clock and a random source. [`Trial::give`] hands an event to a machine and
 //! holds all that can be seen of it, before and after, against the rules.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use mcp_oauth_core::limits::MAX_FLOW_REQUESTS;
+use mcp_oauth_core::limits::{MAX_FLOW_REQUESTS, MAX_LOOKS};
 use mcp_oauth_core::transition::leads_to;
 use mcp_oauth_core::*;
 use serde_json::Value;
@@ -18,7 +19,8 @@ use super::rules::{self, Flow};
 use super::source::{Fault, Source};
 use super::world::{Answer, Marks, World};
 
-/// Actions between two rests, other than those that a fault of the host's own store leads to.
+/// Actions between two rests, other than those that a fault of the host's own store leads to, and looks for a refresh of
+/// another process.
 const MAX_ACTIONS: u32 = 32;
 
 /// A machine, and what it has done so far.
@@ -27,18 +29,26 @@ pub(crate) struct Seat {
     last_id: u64,
     requests: u32,
     actions: u32,
+    waits: u32,
     pub(crate) flow: Flow,
+    /// The grant that the store is known to hold, by its own word.
+    pub(crate) stored: Value,
+    /// The marks of the claims that the machine has wanted to write.
+    pub(crate) claims: BTreeSet<u64>,
 }
 
 impl Seat {
-    fn new(machine: Machine) -> Self {
+    pub(crate) fn new(machine: Machine) -> Self {
         let last_id = outstanding(&machine).map_or(0, |action| action.id.get());
         Self {
             machine,
             last_id,
             requests: 0,
             actions: 0,
+            waits: 0,
             flow: Flow::default(),
+            stored: Value::Null,
+            claims: BTreeSet::new(),
         }
     }
 }
@@ -127,9 +137,14 @@ impl Trial {
 
     /// Puts another machine in the seat.
     pub(crate) fn seat(&mut self, machine: Machine) -> Seat {
-        let seat = std::mem::replace(&mut self.seat, Seat::new(machine));
+        self.change_seats(Seat::new(machine))
+    }
+
+    /// Goes on with a machine that has done something already.
+    pub(crate) fn change_seats(&mut self, seat: Seat) -> Seat {
+        let before = std::mem::replace(&mut self.seat, seat);
         self.look(Change::Seated);
-        seat
+        before
     }
 
     pub(crate) fn tell(&mut self, what: std::fmt::Arguments<'_>) {
@@ -168,6 +183,9 @@ impl Trial {
             Event::Stored {
                 result: StoreResult::Loaded(Some(record)),
                 ..
+            }
+            | Event::StoreChanged {
+                record: Some(record),
             } => serde_json::from_slice(record).ok(),
             _ => None,
         };
@@ -182,6 +200,7 @@ impl Trial {
         let before = self.watched.then(|| self.seat.machine.snapshot());
         let phase = self.seat.machine.phase();
         let answered = outstanding(&self.seat.machine);
+        let asked = answered.as_ref().map(|action| &action.task);
 
         let mut context = Context {
             now: self.now,
@@ -205,8 +224,16 @@ impl Trial {
                 acknowledged || after == phase || !needs_word,
                 "{after:?} without the store's word"
             );
-            if let Some(record) = &record {
-                self.ledger.learn_record(record);
+            if let Some(record) = record {
+                self.ledger.learn_record(&record);
+                self.seat.stored = record;
+            }
+            if let Some(Task::Store(StoreOp::Save { key, record, .. })) = asked
+                && acknowledged
+                && key.slot() == Slot::Grant
+            {
+                self.seat.stored =
+                    serde_json::from_slice(record.expose()).expect("a record is JSON");
             }
             for entry in &trace {
                 let shown = format!("{entry:?} {} {}", entry.decision, entry.decision.name());
@@ -261,16 +288,30 @@ impl Trial {
                     assert!(id > self.seat.last_id, "ids do not increase");
                     self.seat.last_id = id;
                 }
-                self.seat.actions += u32::from(change == Change::Advanced);
-                if matches!(action.task, Task::Http(_)) {
+                match action.task {
+                    Task::Wait { until } => {
+                        assert!(
+                            change == Change::Seated || until > self.now,
+                            "a wait that is over"
+                        );
+                        self.seat.waits += u32::from(change != Change::Seated);
+                    }
+                    _ => self.seat.actions += u32::from(change == Change::Advanced),
+                }
+                if matches!(action.task, Task::Http(_)) && change != Change::Seated {
                     self.seat.requests += 1;
                 }
                 assert!(
                     self.seat.requests <= u32::from(MAX_FLOW_REQUESTS),
                     "too many requests between two rests"
                 );
+                let looks = self.seat.waits;
                 assert!(
-                    self.seat.actions <= MAX_ACTIONS,
+                    looks <= u32::from(MAX_LOOKS),
+                    "looks for another process without end"
+                );
+                assert!(
+                    self.seat.actions <= MAX_ACTIONS + looks,
                     "too many actions between two rests"
                 );
                 let told = rules::action(self, &action);
@@ -279,6 +320,7 @@ impl Trial {
             None => {
                 self.seat.requests = 0;
                 self.seat.actions = 0;
+                self.seat.waits = 0;
                 self.seat.flow.end();
             }
         }

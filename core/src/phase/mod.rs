@@ -321,7 +321,6 @@ impl Phase {
             && redirect.is_none_or(|uri| config.allows_redirect(uri))
             && match self {
                 Self::Authorized | Self::SignedOut => shared.grant.is_some(),
-                Self::Refreshing(phase) => phase.is_possible(shared),
                 Self::SavingGrant(phase) => phase.is_plausible(config),
                 Self::ServerDiscovery(phase) => phase.is_plausible(config),
                 phase => phase

@@ -203,10 +203,9 @@ impl Refreshing {
         self.postpone(failure, Answer::None(Cause::Timeout), None, false, shared)
     }
 
-    /// The phase as a snapshot keeps it: whoever resumes it reads the grant first, since another process may have refreshed
-    /// by then (REF-06).
-    pub(crate) fn interrupted(&self) -> Phase {
-        Phase::Loading(Box::new(Loading::before_refresh(self.attempt.clone())))
+    /// How a snapshot is resumed: by reading the grant, since another process may have refreshed by then (REF-06).
+    pub(crate) fn interrupted(self: Box<Self>) -> Phase {
+        Phase::Loading(Box::new(Loading::before_refresh(self.attempt)))
     }
 
     /// What is refreshed, and as whom.
@@ -220,16 +219,10 @@ impl Refreshing {
         Some((entry, tokens, client))
     }
 
-    /// Whether there still is something to refresh: a snapshot may be older than the configuration.
-    pub(super) fn is_possible(&self, shared: &Shared) -> bool {
-        self.subject(shared)
-            .is_some_and(|(_, tokens, _)| tokens.refresh_token.is_some())
-    }
-
     /// RFC 6749 §6: no scope, so that nothing is widened; `resource` as it was authorized.
     pub(super) fn task(&self, shared: &Shared) -> Task {
         let Some((_, tokens, client)) = self.subject(shared) else {
-            // No machine gets here: a refresh begins, and resumes, only where there is something to refresh.
+            // No machine gets here: a refresh is claimed only where there is something to refresh.
             return store::load(shared);
         };
         let refresh_token = tokens

@@ -192,8 +192,11 @@ fn a_process_that_dies_again_and_again_sends_a_refresh_token_no_more_often_than_
     for resumed in [true, false] {
         let mut fleet = Fleet::new(1);
         fleet.server.borrow_mut().forgiving = true;
+        fleet.pass(LIFE_MS);
         for _ in 0..5 {
-            fleet.pass(LIFE_MS);
+            if !resumed {
+                fleet.pass(LIFE_MS);
+            }
             fleet.hosts[0].give(Event::Connect).expect("no misuse");
             for _ in 0..20 {
                 match fleet.hosts[0].machine.phase() {
