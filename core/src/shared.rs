@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::error::{Advice, Code, Failure, Stage};
-use crate::grant::{Entry, Grant, Tokens};
+use crate::grant::{Claim, Entry, Grant, Tokens};
 use crate::limits::{MAX_STEP_UPS, MAX_UNKNOWN_REFRESHES, QUIET_MS, STEP_UP_HOLD_MS};
 use crate::phase::{Need, Phase, SavingGrant};
 use crate::scope::ScopeSet;
@@ -44,9 +44,9 @@ pub(crate) struct Memory {
     pub(crate) retry_at: Option<Timestamp>,
     /// What the last refresh failed with, as long as `retry_at` holds.
     pub(crate) retry_code: Option<Code>,
-    /// The mark of the last claim that was made here.
+    /// The last claim that was made here.
     #[serde(default)]
-    pub(crate) claimed: Option<u32>,
+    pub(crate) claimed: Option<Claim>,
     /// What was already tried about tokens that the server refuses.
     pub(crate) recovery: Recovery,
     step_ups: Vec<StepUps>,

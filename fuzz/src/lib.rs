@@ -1,12 +1,13 @@
 //! Which inputs are fuzzed, and how is one run?
 //!
 //! A target brings a machine to where an untrusted input is read, gives it the input, and lets honest servers and an
-//! honest host finish. The rules that must hold whatever the input is are in [`trial`], [`accepted`] and [`rules`].
+//! honest host finish. The rules that must hold whatever the input is are in [`trial`], [`look`], [`accepted`] and [`rules`].
 
 mod accepted;
 mod documents;
 mod events;
 mod ledger;
+mod look;
 mod profile;
 mod rules;
 mod second_url;

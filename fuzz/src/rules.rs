@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mcp_oauth_core::limits::REQUEST_TIMEOUT_MS;
 use mcp_oauth_core::wire::form;
 use mcp_oauth_core::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::ledger::Endpoint;
@@ -149,7 +149,6 @@ fn http(trial: &mut Trial, request: &HttpRequest) -> String {
                 trial.ledger.may_receive(token, url),
                 "a refresh token goes to {url}"
             );
-            claimed(trial, token);
             client_secret(trial, url, &form, authorization);
         }
     }
@@ -169,13 +168,16 @@ fn tokens_of(record: &Value) -> impl Iterator<Item = &Value> {
 
 /// A refresh token is sent under a claim of this machine that is in the store, by the store's own word, and that outlives
 /// the request.
-fn claimed(trial: &Trial, token: &str) {
+pub(crate) fn claimed(trial: &Trial, request: &HttpRequest) {
+    let body = request.body.as_ref().map_or("", |body| body.expose());
+    let form = form_of(body);
+    let token = &form["refresh_token"];
     let tokens = tokens_of(&trial.seat.stored)
-        .find(|tokens| tokens["refresh_token"] == token)
+        .find(|tokens| tokens["refresh_token"] == **token)
         .expect("a refresh token that is not stored");
     let claim = &tokens["claim"];
-    let by = claim["by"].as_u64().expect("a refresh that is not claimed");
-    assert!(trial.seat.claims.contains(&by), "a claim of somebody else");
+    let ours = trial.seat.claims.contains(&claim.to_string());
+    assert!(ours, "a refresh that this machine has not claimed");
     let until = claim["until"].as_u64().expect("an end");
     let end = trial.now.after(REQUEST_TIMEOUT_MS).as_millis();
     assert!(end <= until, "a claim that may run out");
@@ -316,10 +318,11 @@ fn store(trial: &mut Trial, op: &StoreOp) -> String {
             let entries = json["body"]["entries"].as_array().expect("entries");
             for entry in entries {
                 let issuer = entry["issuer"].as_str().expect("an issuer");
-                let claim = entry["tokens"]["claim"]["by"].as_u64();
-                let before =
-                    tokens_of(&trial.seat.stored).any(|it| it["claim"]["by"] == json!(claim));
-                trial.seat.claims.extend(claim.filter(|_| !before));
+                let claim = &entry["tokens"]["claim"];
+                let known = tokens_of(&trial.seat.stored).any(|tokens| tokens["claim"] == *claim);
+                if !known {
+                    trial.seat.claims.insert(claim.to_string());
+                }
                 if let Some(url) = entry["tokens"]["token_endpoint"].as_str() {
                     assert!(
                         trial.ledger.has(issuer, Endpoint::Token, url),

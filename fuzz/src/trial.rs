@@ -7,34 +7,30 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use mcp_oauth_core::limits::{MAX_FLOW_REQUESTS, MAX_LOOKS};
 use mcp_oauth_core::transition::leads_to;
 use mcp_oauth_core::*;
 use serde_json::Value;
 
 use super::accepted;
 use super::ledger::{Endpoint, Ledger};
+use super::look::{Change, MAX_ACTIONS};
 use super::profile;
-use super::rules::{self, Flow};
+use super::rules::Flow;
 use super::source::{Fault, Source};
 use super::world::{Answer, Marks, World};
-
-/// Actions between two rests, other than those that a fault of the host's own store leads to, and looks for a refresh of
-/// another process.
-const MAX_ACTIONS: u32 = 32;
 
 /// A machine, and what it has done so far.
 pub(crate) struct Seat {
     pub(crate) machine: Machine,
-    last_id: u64,
-    requests: u32,
-    actions: u32,
-    waits: u32,
+    pub(crate) last_id: u64,
+    pub(crate) requests: u32,
+    pub(crate) actions: u32,
+    pub(crate) waits: u32,
     pub(crate) flow: Flow,
     /// The grant that the store is known to hold, by its own word.
     pub(crate) stored: Value,
-    /// The marks of the claims that the machine has wanted to write.
-    pub(crate) claims: BTreeSet<u64>,
+    /// The claims that the machine has wanted to write.
+    pub(crate) claims: BTreeSet<String>,
 }
 
 impl Seat {
@@ -51,16 +47,6 @@ impl Seat {
             claims: BTreeSet::new(),
         }
     }
-}
-
-/// What led to what is looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Change {
-    /// A new or resumed machine.
-    Seated,
-    Advanced,
-    /// As before, but by a fault of the host's own store, which does not count against the servers.
-    StoreFault,
 }
 
 /// The action that a machine waits for.
@@ -264,107 +250,6 @@ impl Trial {
             }
         }
         outcome
-    }
-
-    /// Looks at the machine after a change.
-    fn look(&mut self, change: Change) {
-        let machine = &self.seat.machine;
-        let mut shown = format!("{machine:?} {:?} ", machine.next());
-        if let Next::Rest(Verdict::Failed(failure)) = machine.next() {
-            let words = [
-                failure.server_code(),
-                failure.server_text(),
-                failure.expected(),
-                failure.received(),
-            ];
-            write!(shown, "{failure} {failure:?} {words:?}").expect("a string takes all");
-        }
-        self.check_shown(&shown);
-        self.tell(format_args!("  {shown}"));
-        match outstanding(&self.seat.machine) {
-            Some(action) => {
-                if change != Change::Seated {
-                    let id = action.id.get();
-                    assert!(id > self.seat.last_id, "ids do not increase");
-                    self.seat.last_id = id;
-                }
-                match action.task {
-                    Task::Wait { until } => {
-                        assert!(
-                            change == Change::Seated || until > self.now,
-                            "a wait that is over"
-                        );
-                        self.seat.waits += u32::from(change != Change::Seated);
-                    }
-                    _ => self.seat.actions += u32::from(change == Change::Advanced),
-                }
-                if matches!(action.task, Task::Http(_)) && change != Change::Seated {
-                    self.seat.requests += 1;
-                }
-                assert!(
-                    self.seat.requests <= u32::from(MAX_FLOW_REQUESTS),
-                    "too many requests between two rests"
-                );
-                let looks = self.seat.waits;
-                assert!(
-                    looks <= u32::from(MAX_LOOKS),
-                    "looks for another process without end"
-                );
-                assert!(
-                    self.seat.actions <= MAX_ACTIONS + looks,
-                    "too many actions between two rests"
-                );
-                let told = rules::action(self, &action);
-                self.tell(format_args!("  {told}"));
-            }
-            None => {
-                self.seat.requests = 0;
-                self.seat.actions = 0;
-                self.seat.waits = 0;
-                self.seat.flow.end();
-            }
-        }
-        if self.watched {
-            self.check_resumed();
-            rules::use_of_tokens(self);
-        }
-    }
-
-    /// Nothing that a host can see without asking for it shows a secret.
-    pub(crate) fn check_shown(&self, shown: &str) {
-        if let Some(secret) = self.ledger.secret_in(shown) {
-            panic!("a secret ({secret}) shows in: {shown}");
-        }
-    }
-
-    /// Snapshot → resume → the same machine.
-    fn check_resumed(&self) {
-        let machine = &self.seat.machine;
-        let snapshot = machine.snapshot();
-        let resumed = Machine::resume(self.config.clone(), "", snapshot.expose())
-            .unwrap_or_else(|error| panic!("a snapshot of {machine:?} is refused: {error}"));
-        if machine.phase() == PhaseKind::Refreshing {
-            let reads = matches!(
-                resumed.next(),
-                Next::Do(Action { task: Task::Store(StoreOp::Load { key }), .. })
-                    if key == machine.grant_key()
-            );
-            assert!(reads, "a refresh is resumed as {resumed:?}");
-            return;
-        }
-        if machine.phase() == PhaseKind::Exchanging {
-            let unknown = matches!(
-                resumed.next(),
-                Next::Rest(Verdict::Failed(failure)) if failure.code() == Code::OutcomeUnknown
-            );
-            assert!(unknown, "an exchange is resumed as {resumed:?}");
-            return;
-        }
-        let same = resumed.next() == machine.next()
-            && resumed.snapshot() == snapshot
-            && resumed.deadline() == machine.deadline()
-            && resumed.awaits_redirect() == machine.awaits_redirect();
-        assert!(same, "{machine:?} is resumed as {resumed:?}");
     }
 
     /// Gives an answer to the action of this id.

@@ -85,7 +85,7 @@ pub(super) fn decide(
 /// Whether the refresh token may be sent once more. A claim of our own that is still there may have led to a request whose
 /// answer was lost (REF-11).
 fn may_claim(shared: &Shared) -> bool {
-    let own = |claim: Claim| claim.is_live(shared.now()) && shared.memory.claimed == Some(claim.by);
+    let own = |claim: Claim| claim.is_live(shared.now()) && shared.memory.claimed == Some(claim);
     let lost = |tokens: &Tokens| {
         let unknown = tokens.unknown_refreshes(shared.now());
         unknown.saturating_add(tokens.claim.is_some_and(own).into())
@@ -96,25 +96,35 @@ fn may_claim(shared: &Shared) -> bool {
 /// The claim of another process, if one holds.
 fn claim_of_another(shared: &Shared) -> Option<Claim> {
     let claim = shared.tokens()?.claim?;
-    (claim.is_live(shared.now()) && shared.memory.claimed != Some(claim.by)).then_some(claim)
+    (claim.is_live(shared.now()) && shared.memory.claimed != Some(claim)).then_some(claim)
 }
 
 /// Claims the refresh in the store: of all who share it, one alone may send the refresh token.
 fn claim(attempt: Attempt, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
-    let mut mark = [0_u8; 4];
-    if rng.fill(&mut mark).is_err() {
+    let Some(by) = draw(shared, rng) else {
         return shared.fail(Failure::new(Code::EntropyFault, Stage::Refresh));
-    }
+    };
     let claim = Claim {
-        by: u32::from_be_bytes(mark),
+        by,
         until: shared.now().after(CLAIM_MS),
     };
     let Some((entry, tokens)) = shared.current_tokens() else {
         return shared.fail(crate::shared::store_failed());
     };
     let change = Change::Claim(entry.issuer.clone(), tokens.generation, claim);
-    shared.memory.claimed = Some(claim.by);
+    shared.memory.claimed = Some(claim);
     SavingGrant::begin(change, AfterSaving::Refresh(Box::new(attempt)), shared)
+}
+
+/// Draws the mark of a claim. A source that fails, gives nothing but one value, or repeats its last mark is not used (LOG-05).
+fn draw(shared: &Shared, rng: &mut dyn Entropy) -> Option<u32> {
+    let mut bytes = [0_u8; 8];
+    rng.fill(&mut bytes).ok()?;
+    let [a, b, c, d, rest @ ..] = bytes;
+    let constant = [b, c, d].iter().chain(&rest).all(|byte| *byte == a);
+    let mark = u32::from_be_bytes([a, b, c, d]);
+    let repeated = shared.memory.claimed.is_some_and(|last| last.by == mark);
+    (!constant && !repeated).then_some(mark)
 }
 
 /// Waiting for another process's refresh.
@@ -204,7 +214,7 @@ impl Refreshing {
     }
 
     /// How a snapshot is resumed: by reading the grant, since another process may have refreshed by then (REF-06).
-    pub(crate) fn interrupted(self: Box<Self>) -> Phase {
+    pub(crate) fn interrupted(self) -> Phase {
         Phase::Loading(Box::new(Loading::before_refresh(self.attempt)))
     }
 

@@ -2,7 +2,7 @@
 
 use mcp_oauth_core::*;
 
-use crate::host::Host;
+use crate::host::{Effect, Host};
 
 enum Broken {
     Fails,
@@ -57,6 +57,38 @@ fn a_source_that_fails_or_gives_one_value_is_not_used() {
         let mut host = Host::in_phase(PhaseKind::Idle);
         sign_in_with(&mut rng, &mut host);
         assert_eq!(host.failure().code(), Code::EntropyFault);
+    }
+}
+
+// LOG-05
+#[test]
+fn nothing_is_claimed_with_a_source_that_fails_or_gives_one_value_or_repeats_itself() {
+    for (mut rng, claims) in [(Broken::Fails, 0), (Broken::Zero, 0), (Broken::Repeats, 1)] {
+        let mut host = Host::signed_in();
+        for round in 0..2 {
+            host.now = host.now.after(3_600_000);
+            host.give(Event::Refresh).expect("no misuse");
+            let record = host.carry_out();
+            let id = host.id();
+            let Effect::Loaded(record) = record else {
+                panic!("not a reading: {record:?}");
+            };
+            let event = Event::Stored {
+                id,
+                result: StoreResult::Loaded(record.as_deref()),
+            };
+            let mut context = Context {
+                now: host.now,
+                rng: &mut rng,
+            };
+            host.machine.handle(event, &mut context).expect("no misuse");
+            if round >= claims {
+                assert_eq!(host.failure().code(), Code::EntropyFault);
+                break;
+            }
+            host.run();
+            assert_eq!(host.machine.phase(), PhaseKind::Authorized);
+        }
     }
 }
 
