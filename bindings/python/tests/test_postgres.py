@@ -130,6 +130,14 @@ def test_no_table_is_made_where_that_is_not_wanted(schema: str) -> None:
     store.close()
 
 
+def test_a_database_that_forgets_is_refused(schema: str) -> None:
+    store = PostgresStore(f"{schema[:-1]} -c synchronous_commit=off'")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="synchronous_commit"):
+            save(store, "grant/a")
+    store.close()
+
+
 def test_a_role_that_may_not_make_tables_uses_the_one_that_is_there(schema: str, store: PostgresStore) -> None:
     assert save(store, "grant/a")
     role = f"role_{secrets.token_hex(8)}"

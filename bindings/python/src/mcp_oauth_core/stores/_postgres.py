@@ -25,7 +25,8 @@ class PostgresStore(Table):
     """A table in a PostgreSQL database, for any number of machines. Needs ``psycopg`` and ``psycopg_pool`` (the extra
     ``postgres``). Not encrypted: see ``SealedStore``.
 
-    As durable as the database, whose settings are so by default (``fsync``, ``synchronous_commit``).
+    As durable as the database, whose settings are so by default (``fsync``, ``synchronous_commit``). The first access fails
+    where ``synchronous_commit`` is off.
     """
 
     _skip_locked = " FOR UPDATE SKIP LOCKED"
@@ -59,8 +60,9 @@ class PostgresStore(Table):
             if isinstance(database, str)
             else database
         )
+        self._create_table = create_table
         # By the first access.
-        self._to_be_created = create_table
+        self._prepared = False
 
     def close(self) -> None:
         """Closes the pool, if it is not your own."""
@@ -74,15 +76,17 @@ class PostgresStore(Table):
         return self._access(lambda cursor: _execute(cursor, statement, values).rowcount)
 
     def _access(self, work: Callable[[Cursor[tuple[Any, ...]]], T]) -> T:
-        if self._to_be_created:
-            self._attempt(self._create)
-            self._to_be_created = False
+        if not self._prepared:
+            self._attempt(lambda connection: self._with_cursor(connection, _refuse_to_forget))
+            if self._create_table:
+                self._attempt(self._create)
+            self._prepared = True
         return self._attempt(lambda connection: self._with_cursor(connection, work))
 
     def _create(self, connection: Connection[Any]) -> None:
         def create(cursor: Cursor[tuple[Any, ...]]) -> None:
-            # Asked for first, since a role that may not make tables may use this one.
-            found = cursor.execute("SELECT to_regclass('mcp_oauth_records')").fetchone()
+            # Asked for first, since a role that may not make tables may use this one. The index is made last.
+            found = cursor.execute("SELECT to_regclass('mcp_oauth_records_expires_at')").fetchone()
             if found is None or found[0] is None:
                 _execute(cursor, CREATE_TABLE.format(blob="bytea"), ())
                 _execute(cursor, CREATE_INDEX, ())
@@ -114,6 +118,8 @@ class PostgresStore(Table):
                     return work(connection)
             except lost_race:
                 continue
+            except StoreError:
+                raise
             except Exception as error:
                 raise _failed(error) from None
         raise StoreError("the database did not come to an end of races for a record")
@@ -124,6 +130,11 @@ class PostgresStore(Table):
 
 def _execute(cursor: Cursor[tuple[Any, ...]], statement: str, values: tuple[Any, ...]) -> Cursor[tuple[Any, ...]]:
     return cursor.execute(statement.replace("?", "%s").encode(), values, binary=True)
+
+
+def _refuse_to_forget(cursor: Cursor[tuple[Any, ...]]) -> None:
+    if cursor.execute("SHOW synchronous_commit").fetchone() == ("off",):
+        raise StoreError("the database acknowledges what a loss of power can undo: set synchronous_commit to on")
 
 
 def _failed(error: Exception) -> StoreError:
