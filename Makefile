@@ -158,6 +158,18 @@ check: check-swift
 check-swift:
 	tools/swift bindings/swift/check
 
+WITH_GATEWAY := tools/with go=golang pkg-config python3 -- tests/services/with postgres -- tests/gateway/run
+
+.PHONY: gateway
+gateway: ## Kill replicas of a gateway while users sign in through it: HOST=go or python for one of the two
+	$(WITH_GATEWAY) $(filter go python,$(HOST))
+
+.PHONY: test-gateway
+test: test-gateway
+test-gateway:
+	$(WITH_GO) go -C ../../examples/gateway/go test -count=1 ./...
+	$(WITH_GATEWAY) --users 16 --calls 2 --chosen 1
+
 .PHONY: bench
 bench: ## Measure what the core costs, beside the bare primitives and beside rmcp
 	@command -v valgrind >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install -qq -y valgrind || true
