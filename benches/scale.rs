@@ -1,6 +1,6 @@
 //! What does a sign-in cost that sleeps until its user comes back, among a thousand and among a million?
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const ROUNDS: usize = 15;
 
 /// All records of a process that keeps no machine alive, and who is waited for.
 struct Sleeping {
-    store: BTreeMap<Box<str>, SecretBytes>,
+    store: HashMap<StoreKey, SecretBytes>,
     pending: Pending<u32>,
 }
 
@@ -84,7 +84,7 @@ fn measure(flows: usize) -> Cost {
     let mut bytes = 0;
     let (asleep, mut sleeping) = allocations::of(|| {
         let mut sleeping = Sleeping {
-            store: BTreeMap::new(),
+            store: HashMap::new(),
             pending: Pending::new(flows),
         };
         for number in 0..flows {
@@ -93,7 +93,7 @@ fn measure(flows: usize) -> Cost {
                     callbacks.push(callback.to_owned());
                 }
             });
-            bytes += sleeping.store[&*key].expose().len();
+            bytes += sleeping.store[&key].expose().len();
         }
         sleeping
     });
@@ -124,7 +124,7 @@ fn lie_down(
     number: usize,
     sleeping: &mut Sleeping,
     mut tell: impl FnMut(&str),
-) -> Box<str> {
+) -> StoreKey {
     let mut machine = host.before(Step::FlowStored);
     let Next::Do(action) = machine.next() else {
         panic!("nothing is saved");
@@ -138,9 +138,9 @@ fn lie_down(
     else {
         panic!("no pending sign-in is saved");
     };
-    let name: Box<str> = key.as_str().into();
+    let key = key.clone();
     let at = *at;
-    sleeping.store.insert(name.clone(), record.clone());
+    sleeping.store.insert(key.clone(), record.clone());
     host.give(&mut machine, Step::FlowStored);
     let Next::Do(action) = machine.next() else {
         panic!("nobody is sent away");
@@ -156,7 +156,7 @@ fn lie_down(
     let mut callback = String::new();
     ours::callback_of(open, &mut callback);
     tell(&callback);
-    name
+    key
 }
 
 /// Lets some users come back: the route within the process, the record by the callback alone, and the machine from it.
@@ -167,10 +167,7 @@ fn round(host: &Host, callbacks: &[String], sleeping: &mut Sleeping, cost: &mut 
         .iter()
         .filter_map(|callback| StoreKey::of_callback(CallbackText::Query(callback)))
         .collect();
-    let records: Vec<&SecretBytes> = keys
-        .iter()
-        .map(|key| &sleeping.store[key.as_str()])
-        .collect();
+    let records: Vec<&SecretBytes> = keys.iter().map(|key| &sleeping.store[key]).collect();
     cost.find = cost.find.min(each(start.elapsed()));
 
     let start = Instant::now();

@@ -2,8 +2,9 @@
 //!
 //! For a process that waits for several at once: a loopback listener that serves them all, a deep-link handler, a gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -17,13 +18,32 @@ use crate::time::Timestamp;
 /// What it answers to a state that it does not know, to one that was used before and to one that has expired is the same:
 /// nothing. It holds digests alone, so that how long a look-up takes tells nothing about a state.
 pub struct Pending<T> {
-    waiting: BTreeMap<Digest, Waiting<T>>,
+    waiting: HashMap<Digest, Waiting<T>, BuildHasherDefault<Prefix>>,
     /// The same, in the order in which they are given up.
     by_end: BTreeSet<(Timestamp, Digest)>,
     capacity: usize,
 }
 
 type Digest = [u8; 32];
+
+/// A digest needs no hashing: nobody can choose where it falls.
+#[derive(Default)]
+struct Prefix(u64);
+
+impl Hasher for Prefix {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_ne_bytes(*first);
+        }
+    }
+
+    // The length, which is the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 struct Waiting<T> {
     expires_at: Timestamp,
@@ -36,9 +56,9 @@ pub struct Full<T>(pub T);
 
 impl<T> Pending<T> {
     /// For at most `capacity` sign-ins at once.
-    pub const fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Self {
-            waiting: BTreeMap::new(),
+            waiting: HashMap::default(),
             by_end: BTreeSet::new(),
             capacity,
         }
