@@ -9,9 +9,9 @@
 use std::sync::Arc;
 
 use mcp_oauth_ffi::machine::{
-    Cause, Config, ConfigError, Deviations, Machine, Misuse, Next, Outcome, Preregistered, Reach,
-    RecordError, Refusal, RequestHeaders, Settings, Step, describe_grant, flow_key_of_callback,
-    flow_key_of_callback_url, generation_of,
+    Cause, Config, ConfigError, Deviations, Machine, Misuse, Next, NoRoom, Outcome, PendingSignIns,
+    Preregistered, ProvidedTokens, Reach, RecordError, Refusal, RequestHeaders, Settings, Step,
+    describe_flow, describe_grant, flow_key_of_callback, flow_key_of_callback_url, generation_of,
 };
 
 const SERVER: &str = "https://mcp.example.com/mcp";
@@ -293,4 +293,126 @@ fn any_thread_may_call() {
             });
         }
     });
+}
+
+fn brought() -> ProvidedTokens {
+    ProvidedTokens {
+        issuer: "https://as.example.com".into(),
+        token_endpoint: "https://as.example.com/t".into(),
+        client_id: "c".into(),
+        access_token: "SECRET-access".into(),
+        refresh_token: Some("SECRET-refresh".into()),
+        expires_at_ms: Some(NOW + 3_600_000),
+        scope: "notes:read".into(),
+        resource: None,
+        client_secret: Some("SECRET-client".into()),
+        auth_method: None,
+    }
+}
+
+/// The record that a machine wants to be saved, once it is.
+fn saved(machine: &Machine, step: Step) -> (Vec<u8>, Step) {
+    let Next::Save { id, record, .. } = step.next else {
+        panic!("{step:?}");
+    };
+    (record, machine.stored(id, NOW).unwrap())
+}
+
+/// A machine with tokens, and the record that holds them.
+fn with_tokens() -> (Machine, Vec<u8>) {
+    let machine = Machine::new(config(), "");
+    machine.nothing_stored(1, NOW).unwrap();
+    let step = machine.tokens_provided(brought(), NOW).unwrap();
+    let (record, step) = saved(&machine, step);
+    assert_eq!(step.next, Next::Authorized);
+    (machine, record)
+}
+
+#[test]
+fn tokens_are_brought_and_show_no_secret() {
+    let tokens = brought();
+    assert!(!format!("{tokens} {tokens:?}").contains("SECRET"));
+    let (machine, _) = with_tokens();
+    let headers = machine.request_headers("POST", SERVER, NOW);
+    assert!(
+        matches!(headers, RequestHeaders::Ready { authorization, .. } if authorization == "Bearer SECRET-access")
+    );
+    let elsewhere = ProvidedTokens {
+        resource: Some("https://other.example.com/".into()),
+        ..brought()
+    };
+    let misuse = machine.tokens_provided(elsewhere, NOW).unwrap_err();
+    assert_eq!(misuse, Misuse::Tokens { member: "resource" });
+    assert!(misuse.to_string().contains("resource"));
+    let (machine, _) = looking();
+    let step = machine.tokens_provided(brought(), NOW).unwrap();
+    assert_eq!(step.outcome, Outcome::FlowUnderWay);
+}
+
+#[test]
+fn who_finds_a_refresh_claimed_waits_and_adopts() {
+    let (one, record) = with_tokens();
+    let two = Machine::new(config(), "");
+    two.loaded(1, &record, NOW).unwrap();
+    let late = NOW + 3_600_000;
+    let Next::Load { id, key } = one.refresh(late).unwrap().next else {
+        panic!()
+    };
+    assert_eq!(key, two.grant_key());
+    let (claim, step) = saved(&one, one.loaded(id, &record, late).unwrap());
+    let Next::Http { id: refresh, .. } = step.next else {
+        panic!("{step:?}")
+    };
+    let Next::Load { id, .. } = two.refresh(late).unwrap().next else {
+        panic!()
+    };
+    let Next::Wait { until_ms, .. } = two.loaded(id, &claim, late).unwrap().next else {
+        panic!()
+    };
+    assert_eq!(two.deadline(), Some(until_ms));
+    assert_eq!(two.phase(), "AwaitingRefresh");
+    let early = two.store_changed(Some(record), late).unwrap();
+    assert_eq!(early.outcome, Outcome::Outdated);
+    let body = r#"{"access_token":"SECRET-next","token_type":"Bearer","expires_in":60}"#;
+    let step = json(&one, refresh, 200, body);
+    let (renewed, step) = saved(&one, step);
+    assert_eq!(step.next, Next::Authorized);
+    let step = two.store_changed(Some(renewed), late).unwrap();
+    assert_eq!(step.next, Next::Authorized);
+    let shown = format!("{step} {step:?}");
+    assert!(!shown.contains("SECRET"), "{shown}");
+    let step = two.store_changed(None, late).unwrap();
+    assert_eq!(step.next, Next::Idle);
+}
+
+#[test]
+fn a_pending_sign_in_is_described() {
+    let machine = Machine::new(config(), "someone");
+    machine.nothing_stored(1, NOW).unwrap();
+    let steps = sign_in(&machine);
+    let record = steps.iter().find_map(|step| match &step.next {
+        Next::Save { record, key, .. } if key.starts_with("flow/") => Some(record),
+        _ => None,
+    });
+    let summary = describe_flow(record.unwrap()).unwrap();
+    assert_eq!(summary.server_url, SERVER);
+    assert_eq!(summary.account, "someone");
+    assert_eq!(summary.expires_at_ms, NOW + 600_000);
+    assert_eq!(describe_flow(b"{}"), Err(RecordError::Malformed));
+}
+
+#[test]
+fn callbacks_find_their_sign_in_once() {
+    let pending = PendingSignIns::new(2);
+    assert_eq!(pending.insert("one", NOW + 1, 1, NOW), Ok(None));
+    assert_eq!(pending.insert("two", NOW + 2, 2, NOW), Ok(None));
+    assert_eq!(pending.insert("three", NOW + 2, 3, NOW), Err(NoRoom::Full));
+    assert_eq!(pending.insert("two", NOW + 2, 4, NOW), Ok(Some(2)));
+    assert_eq!(pending.take("code=c&state=other", NOW), None);
+    assert_eq!(pending.take("code=c&state=two", NOW), Some(4));
+    assert_eq!(pending.take_url("app:/cb?code=c&state=two", NOW), None);
+    assert_eq!(pending.take_expired(NOW), None);
+    assert_eq!(pending.take_expired(NOW + 1), Some(1));
+    assert_eq!(pending.forget("one"), None);
+    assert_eq!(pending.count(), 0);
 }

@@ -91,7 +91,9 @@ def test_each_step_of_a_flow(log: io.StringIO) -> None:
 
 
 def test_what_the_driver_holds() -> None:
-    sign_in = SignIn(f"https://as.example/?state={MARK}", "https://as.example", frozenset(), frozenset(), REDIRECT_URI)
+    sign_in = SignIn(
+        f"https://as.example/?state={MARK}", "https://as.example", frozenset(), frozenset(), REDIRECT_URI, 0
+    )
     store = MemoryStore()
     store.save("grant/1", MARK.encode(), expected=None, generation=1, expires_at_ms=None)
     reply = Reply(200, b"set-cookie: SECRET", b"SECRET")

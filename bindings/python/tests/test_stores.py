@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +15,7 @@ import pytest
 from keys import Keys, keyring_store
 
 from mcp_oauth_core import FileStore, KeyringStore, MemoryStore, StoreError, default_store, stores
-from mcp_oauth_core.stores import Holding, Record, SQLiteStore, Store, _keyring
+from mcp_oauth_core.stores import Record, SQLiteStore, Store, _keyring
 
 KEY = "grant/one"
 
@@ -26,34 +23,6 @@ KEY = "grant/one"
 @pytest.fixture
 def keys(tmp_path: Path) -> Keys:
     return Keys(tmp_path / "keys")
-
-
-@pytest.fixture(params=["memory", "file", "keyring"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, keys: Keys) -> Store:
-    if request.param == "memory":
-        return MemoryStore()
-    if request.param == "file":
-        return FileStore(tmp_path / "store")
-    return keyring_store(tmp_path / "store", keys)
-
-
-def test_who_holds_a_key_keeps_others_from_it(store: Store) -> None:
-    assert isinstance(store, Holding)
-    order: list[str] = []
-    with store.hold(KEY):
-        other = threading.Thread(target=lambda: hold_and_tell(store, order))
-        other.start()
-        time.sleep(0.1)
-        order.append("first")
-        with store.hold("grant/two"):
-            pass
-    other.join()
-    assert order == ["first", "second"]
-
-
-def hold_and_tell(store: Holding, order: list[str]) -> None:
-    with store.hold(KEY):
-        order.append("second")
 
 
 @pytest.fixture(params=["memory", "file", "keyring", "sqlite"])
@@ -98,11 +67,9 @@ def test_files_are_closed_to_others(tmp_path: Path) -> None:
     folder.mkdir(mode=0o755)
     store = FileStore(folder)
     store.save(KEY, b"{}", expected=None, generation=1, expires_at_ms=None)
-    with store.hold(KEY):
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in os.scandir(folder)}
-    assert set(modes.values()) == {0o600}
-    assert set(modes) == {".lock", ".hold-grant-one", "grant-one"}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in os.scandir(folder)}
+    assert modes == {".lock": 0o600, "grant-one": 0o600}
 
 
 def test_files_look_as_those_of_the_command_do(tmp_path: Path) -> None:
@@ -132,20 +99,6 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         FileStore(tmp_path / "file" / "store")
     assert str(tmp_path) in str(caught.value)
-
-
-def test_a_process_that_dies_holds_nothing(tmp_path: Path) -> None:
-    die = f"""
-import os
-from mcp_oauth_core import FileStore
-FileStore({str(tmp_path)!r}).hold({KEY!r}).__enter__()
-os._exit(0)
-"""
-    subprocess.run([sys.executable, "-c", die], check=True)
-    with contextlib.ExitStack() as held:
-        start = time.monotonic()
-        held.enter_context(FileStore(tmp_path).hold(KEY))
-        assert time.monotonic() - start < 5
 
 
 def test_a_keyring_that_fails_is_not_quoted(tmp_path: Path, keys: Keys) -> None:

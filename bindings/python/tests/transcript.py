@@ -20,6 +20,7 @@ from mcp_oauth_core.machine import (
     Outcome,
     Parameter,
     Preregistered,
+    ProvidedTokens,
     Reach,
     RecordError,
     Refusal,
@@ -150,6 +151,9 @@ class Replay:
         if self.machine.phase() == "Exchanging":
             if not (isinstance(state, Next.FAILED) and state.failure.code == "outcome_unknown"):
                 raise Difference(f"an exchange was resumed as {state}")
+        elif self.machine.phase() == "Refreshing":
+            if not (isinstance(state, Next.LOAD) and state.key == self.machine.grant_key()):
+                raise Difference(f"a refresh was resumed as {state}")
         elif state != self.machine.next() or resumed.snapshot() != snapshot:
             raise Difference(f"resumed as {state} instead of {self.machine.next()}")
 
@@ -200,6 +204,14 @@ class Replay:
             return self.give(lambda: machine.declined(id, Refusal[body.upper()], now))
         if name == "stored":
             return self.twice(lambda: self.stored(id, body))
+        if name == "store_changed":
+            record = None if body == "nothing" else self.record(body)
+            return self.give(lambda: machine.store_changed(record, now))
+        if name == "tokens_provided":
+            tokens = dict(body)
+            tokens["expires_at_ms"] = tokens.pop("expires_at", None)
+            tokens["auth_method"] = AUTH_METHODS.get(tokens.get("auth_method", ""))
+            return self.give(lambda: machine.tokens_provided(ProvidedTokens(**tokens), now))
         raise Difference(f"unknown event {name!r}")
 
     def stored(self, id: int, body: Any) -> Step:
@@ -212,10 +224,14 @@ class Replay:
                 "failed": machine.store_failed,
             }
             return names[body](id, now)
+        return machine.loaded(id, self.record(body), now)
+
+    def record(self, body: dict[str, Any]) -> bytes:
+        """The record that an event carries: one that was saved before, or its own."""
         if "saved" in body:
-            return machine.loaded(id, self.saved[body["saved"]], now)
+            return self.saved[body["saved"]]
         record = body["record"]
-        return machine.loaded(id, (record if isinstance(record, str) else compact(record)).encode(), now)
+        return (record if isinstance(record, str) else compact(record)).encode()
 
     def give(self, event: Any) -> Any:
         try:
@@ -281,6 +297,8 @@ def action(state: Next) -> dict[str, Any]:
         return {"open_url": members(state, "url", "redirect_uri", "issuer", "scopes", "new_scopes")}
     if isinstance(state, Next.ASK_FOR_CLIENT):
         return {"ask_for_client": members(state, "issuer", "redirect_uri")}
+    if isinstance(state, Next.WAIT):
+        return {"wait": state.until_ms}
     if isinstance(state, Next.LOAD):
         return {"load": state.key}
     if isinstance(state, Next.DELETE):

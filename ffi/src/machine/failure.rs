@@ -199,6 +199,12 @@ pub enum Misuse {
     /// The client has no secret, but its authentication method needs one.
     #[error("{}", core::Misuse::ClientSecret)]
     ClientSecret,
+    /// A member of the tokens that the host brings cannot be used; the message names it.
+    #[error("{}", core::Misuse::Tokens { member })]
+    Tokens {
+        /// Which member of `ProvidedTokens`.
+        member: &'static str,
+    },
 }
 
 impl From<core::Misuse> for Misuse {
@@ -210,6 +216,7 @@ impl From<core::Misuse> for Misuse {
             core::Misuse::RedirectNotInDocument => Self::RedirectNotInDocument,
             core::Misuse::ClientId => Self::ClientId,
             core::Misuse::ClientSecret => Self::ClientSecret,
+            core::Misuse::Tokens { member } => Self::Tokens { member },
         }
     }
 }

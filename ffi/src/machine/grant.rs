@@ -78,6 +78,29 @@ pub fn describe_grant(record: &[u8]) -> Result<GrantSummary, RecordError> {
     })
 }
 
+/// A pending sign-in without its secrets: what a process that receives a callback needs to know to resume it.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug)]
+pub struct FlowSummary {
+    /// The MCP server's URL, as configured when the sign-in began.
+    pub server_url: String,
+    /// The account; empty for the only one.
+    pub account: String,
+    /// When the sign-in is given up, in milliseconds since the Unix epoch.
+    pub expires_at_ms: u64,
+}
+
+/// Describes the record of a pending sign-in, as a store holds it.
+#[uniffi::export]
+pub fn describe_flow(record: &[u8]) -> Result<FlowSummary, RecordError> {
+    let summary = core::describe_flow(record)?;
+    Ok(FlowSummary {
+        server_url: summary.server_url.into(),
+        account: summary.account.into(),
+        expires_at_ms: summary.expires_at.as_millis(),
+    })
+}
+
 impl From<core::IssuerSummary> for IssuerSummary {
     fn from(summary: core::IssuerSummary) -> Self {
         Self {

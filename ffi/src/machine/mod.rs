@@ -8,6 +8,8 @@ mod answer;
 mod config;
 mod failure;
 mod grant;
+mod pending;
+mod provided;
 #[cfg(feature = "seeded")]
 mod seeded;
 mod settings;
@@ -25,9 +27,11 @@ pub use answer::{Cause, Refusal};
 pub use config::{Config, Reach};
 pub use failure::{Advice, ConfigError, Failure, Fault, Misuse, RecordError, Stage};
 pub use grant::{
-    GrantSummary, IssuerSummary, describe_grant, flow_key_of_callback, flow_key_of_callback_url,
-    generation_of, version,
+    FlowSummary, GrantSummary, IssuerSummary, describe_flow, describe_grant, flow_key_of_callback,
+    flow_key_of_callback_url, generation_of, version,
 };
+pub use pending::{NoRoom, PendingSignIns};
+pub use provided::ProvidedTokens;
 pub use settings::{
     AuthMethod, ClientDocument, Deviations, GivenEndpoints, IssuerPair, Parameter, Preregistered,
     Settings,
@@ -189,6 +193,20 @@ impl Machine {
         self.store_answered(id, StoreResult::Failed, now_ms)
     }
 
+    /// The host has tokens that it got elsewhere. At rest: writes and uses them. During a flow: ignored, so cancel it first.
+    pub fn tokens_provided(&self, tokens: ProvidedTokens, now_ms: u64) -> Result<Step, Misuse> {
+        self.handle(Event::TokensProvided(Box::new(tokens.into())), now_ms)
+    }
+
+    /// The store holds another grant than the machine knows of: another process has signed in, refreshed or signed out.
+    /// `record` is that of `grant_key` as it was read just now. At rest and during `Wait`: adopts it. While a sign-in waits
+    /// for its user: adopts tokens that serve it, so that the user need not finish. Otherwise ignored: the next access to the
+    /// store finds out.
+    pub fn store_changed(&self, record: Option<Vec<u8>>, now_ms: u64) -> Result<Step, Misuse> {
+        let record = record.as_deref();
+        self.handle(Event::StoreChanged { record }, now_ms)
+    }
+
     /// `request_headers` said that a refresh is due.
     pub fn refresh(&self, now_ms: u64) -> Result<Step, Misuse> {
         self.handle(Event::Refresh, now_ms)
@@ -224,9 +242,14 @@ impl Machine {
     }
 
     /// When `tick` is due, in milliseconds since the Unix epoch, if ever: while a sign-in waits for its user, when it is
-    /// given up; at rest, when the tokens should be refreshed.
+    /// given up; while another process refreshes, when to look again; at rest, when the tokens should be refreshed.
     pub fn deadline(&self) -> Option<u64> {
         self.inner().machine.deadline().map(Timestamp::as_millis)
+    }
+
+    /// The name of the record in which the grant is kept: what a host watches, to tell of a change with `store_changed`.
+    pub fn grant_key(&self) -> String {
+        self.inner().machine.grant_key().as_str().to_owned()
     }
 
     /// Whether the redirect URI that was bound must be listened on.

@@ -46,6 +46,10 @@ pub enum Outcome {
     NothingToDo,
     /// Ignored: credentials are being written or exchanged. Finishing is quick and loses nothing.
     TooLate,
+    /// Ignored: a flow is under way. Cancel it first, or wait for its end.
+    FlowUnderWay,
+    /// Ignored: the machine knows a newer grant than the one it is told of.
+    Outdated,
 }
 
 impl From<core::Outcome> for Outcome {
@@ -62,6 +66,8 @@ impl From<core::Outcome> for Outcome {
                 core::Ignored::NotDue => Self::NotDue,
                 core::Ignored::NothingToDo => Self::NothingToDo,
                 core::Ignored::TooLate => Self::TooLate,
+                core::Ignored::FlowUnderWay => Self::FlowUnderWay,
+                core::Ignored::Outdated => Self::Outdated,
             },
         }
     }
@@ -158,6 +164,14 @@ pub enum Next {
         /// The redirect URI that the client must have been registered with.
         redirect_uri: String,
     },
+    /// Do nothing until then, since another process is refreshing the tokens. Answer: `tick`, not before; or `store_changed`,
+    /// if the host learns of it earlier.
+    Wait {
+        /// By which a wait is told from the one before.
+        id: u64,
+        /// When to give the tick, in milliseconds since the Unix epoch.
+        until_ms: u64,
+    },
     /// At rest: no tokens are held, and nobody has asked for any.
     Idle,
     /// At rest: tokens are held.
@@ -245,6 +259,10 @@ impl Next {
                 id,
                 issuer: issuer.as_str().to_owned(),
                 redirect_uri: redirect_uri.to_string(),
+            },
+            Task::Wait { until } => Self::Wait {
+                id,
+                until_ms: until.as_millis(),
             },
         }
     }
@@ -349,6 +367,11 @@ impl fmt::Debug for Next {
                 .field("id", id)
                 .field("issuer", issuer)
                 .field("redirect_uri", redirect_uri)
+                .finish(),
+            Self::Wait { id, until_ms } => f
+                .debug_struct("Wait")
+                .field("id", id)
+                .field("until_ms", until_ms)
                 .finish(),
             Self::Idle => f.write_str("Idle"),
             Self::Authorized => f.write_str("Authorized"),

@@ -11,8 +11,9 @@
 
 from . import _crossing as _crossing  # Before anything crosses.
 from . import machine, stores
-from ._errors import AuthorizationError, Closed, ConfigError, Error, NeedsUser, NoPendingSignIn
+from ._errors import AuthorizationError, Closed, ConfigError, Error, NeedsUser, NoPendingSignIn, TooManySignIns
 from ._oauth import OAuth
+from ._pending import Pending, find_sign_in
 from ._run import ClientSource, ProvidedClient
 from ._settings import SettingsOptions
 from ._sign_in import OpenUrl, SignIn, open_browser
@@ -23,12 +24,14 @@ from .machine import (
     Deviations,
     Failure,
     Fault,
+    FlowSummary,
     GivenEndpoints,
     GrantSummary,
     IssuerPair,
     IssuerSummary,
     Parameter,
     Preregistered,
+    ProvidedTokens,
     Reach,
     Stage,
 )
@@ -49,6 +52,7 @@ __all__ = [
     "Failure",
     "Fault",
     "FileStore",
+    "FlowSummary",
     "GivenEndpoints",
     "GrantSummary",
     "IssuerPair",
@@ -60,15 +64,19 @@ __all__ = [
     "OAuth",
     "OpenUrl",
     "Parameter",
+    "Pending",
     "Preregistered",
     "ProvidedClient",
+    "ProvidedTokens",
     "Reach",
     "SettingsOptions",
     "SignIn",
     "Stage",
     "Store",
     "StoreError",
+    "TooManySignIns",
     "default_store",
+    "find_sign_in",
     "machine",
     "open_browser",
     "stores",

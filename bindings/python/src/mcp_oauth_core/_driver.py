@@ -16,17 +16,18 @@ import anyio
 import anyio.lowlevel
 
 from ._errors import AuthorizationError, Closed, NeedsUser, NoPendingSignIn
+from ._pending import pending_record
 from ._run import Host, Run, is_rest, now_ms, tell
 from .machine import (
     GrantSummary,
     Machine,
     Next,
     Outcome,
+    ProvidedTokens,
     RecordError,
     RequestHeaders,
     Step,
     describe_grant,
-    flow_key_of_callback,
 )
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Driver:
         self._headless = headless
         self._lock = threading.Lock()
         self._machine = host.machine()
+        self.grant_key = host.config.grant_key(host.account)
         self._run: Run | None = None
         self._ended: Future[Next] | None = None
         self._closed = False
@@ -125,16 +127,12 @@ class Driver:
         """Signs in from the callback on."""
 
         def work() -> None:
-            query = callback.partition("?")[2].partition("#")[0]
-            key = flow_key_of_callback(query)
-            held = None if key is None else self._host.store.load(key)
-            if held is None:
-                raise NoPendingSignIn
+            record = pending_record(self._host.store, callback)
             try:
-                machine = Machine.resume(self._host.config, self._host.account, held.body)
+                machine = Machine.resume(self._host.config, self._host.account, record)
             except RecordError as error:
                 raise NoPendingSignIn from error
-            step = tell(machine, _callback(machine, callback, query))
+            step = tell(machine, _callback(machine, callback))
             if step.outcome is not Outcome.ADVANCED:
                 raise NoPendingSignIn
             Run(self._host, machine, headless=True).until_rest(step.next)
@@ -146,16 +144,57 @@ class Driver:
         """Reads what is stored."""
 
         def work() -> GrantSummary | None:
-            held = self._host.store.load(self._host.config.grant_key(self._host.account))
-            return None if held is None else describe_grant(held.body)
+            held = self._host.store.load(self.grant_key)
+            summary = None if held is None else describe_grant(held.body)
+            # What was signed out of, with all that there was, is an empty record.
+            return summary if summary is not None and summary.issuers else None
 
         return _in_thread(work)
 
-    def _alone(self, work: Callable[[], T]) -> Future[T]:
+    def provide(self, tokens: ProvidedTokens) -> Future[None]:
+        """Ends the flow under way, and keeps tokens that came from elsewhere."""
+
+        def work() -> None:
+            machine = self._machine
+            run = Run(self._host, machine, headless=True)
+            # What cannot be read is no reason not to write.
+            with suppress(AuthorizationError):
+                run.until_rest(machine.next())
+            step = tell(machine, machine.tokens_provided(tokens, now_ms()))
+            Run(self._host, machine, headless=True).until_rest(step.next)
+
+        return self._alone(work, ending_others=True)
+
+    def store_changed(self) -> Future[None]:
+        """Tells the machine what the store holds now, in whatever phase it is."""
+
+        def work() -> None:
+            if self._closed:
+                raise Closed
+            held = self._host.store.load(self.grant_key)
+            with self._lock:
+                if self._closed:
+                    raise Closed
+                machine = self._machine if self._run is None else self._run.machine
+                record = None if held is None else held.body
+                step = tell(machine, machine.store_changed(record, now_ms()))
+                if step.outcome is not Outcome.ADVANCED:
+                    return
+                if self._run is not None:
+                    self._run.interrupt()
+                    return
+            if isinstance(step.next, Next.FAILED):
+                raise AuthorizationError(step.next.failure)
+
+        return _in_thread(work)
+
+    def _alone(self, work: Callable[[], T], *, ending_others: bool = False) -> Future[T]:
         """Works while no flow is under way, and keeps others from beginning one meanwhile."""
 
         def waiting() -> T:
             while True:
+                if ending_others:
+                    self.cancel()
                 with self._lock:
                     if self._closed:
                         raise Closed
@@ -215,9 +254,9 @@ class Driver:
                 ended.set_result(result)
 
 
-def _callback(machine: Machine, callback: str, query: str) -> Step:
+def _callback(machine: Machine, callback: str) -> Step:
     if callback.startswith("?"):
-        return machine.callback(query, now_ms())
+        return machine.callback(callback[1:].partition("#")[0], now_ms())
     return machine.callback_url(callback, now_ms())
 
 

@@ -91,6 +91,13 @@ class NoPendingSignIn(Error, LookupError):
         )
 
 
+class TooManySignIns(Error):
+    """As many sign-ins wait in a ``Pending`` as may."""
+
+    def __init__(self) -> None:
+        super().__init__("as many sign-ins wait as may")
+
+
 class Closed(Error, RuntimeError):
     """The ``OAuth`` object has been closed."""
 

@@ -17,7 +17,7 @@ from ._listener import Place
 from ._run import ClientSource, Host
 from ._settings import SettingsOptions, checked
 from ._sign_in import OpenUrl, open_browser
-from .machine import GrantSummary, Next, Outcome, RequestHeaders
+from .machine import GrantSummary, Next, Outcome, ProvidedTokens, RequestHeaders
 from .stores import Store, default_store
 
 if sys.version_info >= (3, 11):
@@ -144,6 +144,31 @@ class OAuth(_Auth):
     async def asign_out(self, *, forget_client: bool = False) -> None:
         """``sign_out``, awaited."""
         await self._await(self._sign_out(forget_client))
+
+    def provide_tokens(self, tokens: ProvidedTokens) -> None:
+        """Takes tokens that you got elsewhere: they are stored, used, refreshed and stepped up like those of a sign-in here.
+        Ends a flow under way. Raises ``machine.Misuse``, which names the member, where they cannot be used."""
+        settled(self._driver.provide(tokens))
+
+    async def aprovide_tokens(self, tokens: ProvidedTokens) -> None:
+        """``provide_tokens``, awaited."""
+        await settled_async(self._driver.provide(tokens))
+
+    @property
+    def grant_key(self) -> str:
+        """The key under which the store keeps the credentials: the one to watch for changes."""
+        return self._driver.grant_key
+
+    def store_changed(self) -> None:
+        """Tells that another process has changed what the store keeps under ``grant_key``, or may have: it is read, and what
+        others have signed in to, refreshed or signed out of holds here too. Whoever waits for their refresh waits no longer,
+        and a sign-in that their tokens make unnecessary ends. Nothing is lost where nobody calls it: the next access to the
+        store finds out."""
+        settled(self._driver.store_changed())
+
+    async def astore_changed(self) -> None:
+        """``store_changed``, awaited."""
+        await settled_async(self._driver.store_changed())
 
     def status(self) -> GrantSummary | None:
         """What is stored for this account at this server, without its secrets; None if nothing is."""

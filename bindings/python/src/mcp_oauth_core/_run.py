@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ._errors import AuthorizationError, NeedsUser
@@ -15,15 +13,16 @@ from ._http import Network, Unreachable
 from ._listener import Listener, Place, reserve
 from ._sign_in import OpenUrl, SignIn
 from .machine import AuthMethod, Cause, Config, Failure, Machine, Misuse, Next, Refusal, Step
-from .stores import Holding, Store
+from .stores import Store
 
 _log = logging.getLogger("mcp_oauth_core")
 
 # A machine that slept for the night wakes up late: the clock is looked at this often.
 _NAP_SECONDS = 20.0
 
-# The least time between two looks, should the clock be set back.
+# The least time between two looks, should the clock be set back: at a person, and at another process.
 _TICK_SECONDS = 1.0
+_WAIT_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,6 @@ class Run:
         self._host = host
         self._headless = headless
         self._listener: Listener | None = None
-        self._hold: AbstractContextManager[object] | None = None
         self._arrived: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._abandoned = False
         # What went wrong on our side, behind the failure of the flow.
@@ -107,27 +105,21 @@ class Run:
         """Carries out actions until the machine rests; says where. Raises what the flow failed with."""
         try:
             while not (is_rest(state) or self._abandoned):
-                self._give_back(state)
+                if self._listener is not None and not self.machine.awaits_redirect():
+                    # RFC 8252 §8.3: not a moment longer than it is needed.
+                    self._close_listener()
                 state = self._carry_out(state)
         finally:
-            self._release()
             self._close_listener()
         if isinstance(state, Next.FAILED):
             raise AuthorizationError(state.failure) from self._trouble
         return state
 
-    def _give_back(self, state: Next) -> None:
-        """RFC 8252 §8.3: the listener not a moment longer than it is needed. The hold from the reading of the grant to the
-        writing of its new tokens."""
-        if self._listener is not None and not self.machine.awaits_redirect():
-            self._close_listener()
-        refreshing = isinstance(state, Next.HTTP) and state.purpose == "refresh"
-        if not (refreshing or isinstance(state, Next.LOAD | Next.SAVE | Next.DELETE)):
-            self._release()
-
     def _carry_out(self, action: Next) -> Next:
         if isinstance(action, Next.OPEN_URL):
             return self._visit(action)
+        if isinstance(action, Next.WAIT):
+            return self._wait(action)
         if isinstance(action, Next.HTTP):
             step = self._send(action)
         elif isinstance(action, Next.LOAD | Next.SAVE | Next.DELETE):
@@ -154,7 +146,6 @@ class Run:
         machine, store = self.machine, self._host.store
         try:
             if isinstance(action, Next.LOAD):
-                self._hold_while_refreshing(action.key)
                 held = store.load(action.key)
                 if held is None:
                     return machine.nothing_stored(action.id, now_ms())
@@ -173,20 +164,6 @@ class Run:
             self._trouble = error
             return machine.store_failed(action.id, now_ms())
         return machine.stored(action.id, now_ms()) if done else machine.store_conflict(action.id, now_ms())
-
-    def _hold_while_refreshing(self, key: str) -> None:
-        if self._hold is None and isinstance(self._host.store, Holding):
-            # Without it writes are as safe, and only a refresh may be made twice.
-            with contextlib.suppress(Exception):
-                hold = self._host.store.hold(key)
-                hold.__enter__()
-                self._hold = hold
-
-    def _release(self) -> None:
-        if self._hold is not None:
-            hold, self._hold = self._hold, None
-            with contextlib.suppress(Exception):
-                hold.__exit__(None, None, None)
 
     def _bind(self, action: Next.BIND_REDIRECT) -> Step:
         try:
@@ -232,6 +209,7 @@ class Run:
             scopes=frozenset(action.scopes.split()),
             new_scopes=frozenset(action.new_scopes.split()),
             redirect_uri=action.redirect_uri,
+            expires_at_ms=self.machine.deadline() or 0,
         )
         try:
             shown = self._host.open_url(sign_in)
@@ -246,7 +224,7 @@ class Run:
         state: Next = machine.next()
         while isinstance(state, Next.OPEN_URL) and state.id == id and not self._abandoned:
             try:
-                query = self._arrived.get(timeout=self._patience())
+                query = self._arrived.get(timeout=self._patience(_TICK_SECONDS))
             except queue.Empty:
                 state = tell(machine, machine.tick(now_ms())).next
                 continue
@@ -254,10 +232,22 @@ class Run:
             state = machine.next() if query is None else tell(machine, machine.callback(query, now_ms())).next
         return state
 
-    def _patience(self) -> float:
+    def _wait(self, action: Next.WAIT) -> Next:
+        """Lets another process refresh the tokens."""
+        machine = self.machine
+        state: Next = machine.next()
+        while isinstance(state, Next.WAIT) and state.id == action.id and not self._abandoned:
+            try:
+                self._arrived.get(timeout=self._patience(_WAIT_SECONDS))
+                state = machine.next()
+            except queue.Empty:
+                state = tell(machine, machine.tick(now_ms())).next
+        return state
+
+    def _patience(self, least: float) -> float:
         deadline = self.machine.deadline()
         left = _NAP_SECONDS if deadline is None else (deadline - now_ms()) / 1000
-        return min(max(left, _TICK_SECONDS), _NAP_SECONDS)
+        return min(max(left, least), _NAP_SECONDS)
 
     def _failure_without_user(self, id: int) -> Failure:
         """What the flow would fail with if it ended here. It does not: the record of the pending sign-in stays, and whoever

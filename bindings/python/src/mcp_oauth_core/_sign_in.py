@@ -21,6 +21,8 @@ class SignIn:
     new_scopes: frozenset[str]
     #: Where the user comes back.
     redirect_uri: str
+    #: When the sign-in is given up, in milliseconds since the epoch.
+    expires_at_ms: int
 
 
 OpenUrl = Callable[[SignIn], object]

@@ -1,6 +1,6 @@
 """The machine, as a type checker should see it: with its exceptions, which the generated code hides from one."""
 
-from .mcp_oauth import *  # pyright: ignore[reportAssignmentType]  # Three are declared anew.
+from .mcp_oauth import *  # pyright: ignore[reportAssignmentType]  # Four are declared anew.
 
 class ConfigError(Exception):
     """Settings that cannot work, found before anything is sent."""
@@ -20,6 +20,12 @@ class Misuse(Exception):
     class RedirectNotInDocument(Misuse): ...
     class ClientId(Misuse): ...
     class ClientSecret(Misuse): ...
+    class Tokens(Misuse): ...
+
+class NoRoom(Exception):
+    """There is no room for another sign-in."""
+
+    class Full(NoRoom): ...
 
 class RecordError(Exception):
     """Bytes that are no record of this library, or none that it can use. Never a reason to overwrite them silently."""

@@ -7,8 +7,7 @@ will do as well; ``mcp_oauth_core.stores.contract`` tests whether it keeps the c
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from ._aes_gcm import AESGCMSealer
 from ._file import FileStore
@@ -24,7 +23,6 @@ from ._sqlite import SQLiteStore
 __all__ = [
     "AESGCMSealer",
     "FileStore",
-    "Holding",
     "KeyringStore",
     "MemoryStore",
     "PostgresStore",
@@ -63,14 +61,4 @@ class Store(Protocol):
 
     def delete(self, key: str, *, expected: int) -> bool:
         """Removes the record of this key if the store holds the generation ``expected``. No record is a conflict."""
-        ...
-
-
-@runtime_checkable
-class Holding(Protocol):
-    """A store that can also keep other processes from refreshing what this one is about to refresh: a refresh token that is
-    sent twice looks stolen, and a server that rotates them then takes everything back (RFC 9700 §4.14.2)."""
-
-    def hold(self, key: str) -> AbstractContextManager[object]:
-        """Waits for those who hold this key now, though not for ever: writes are safe without it."""
         ...

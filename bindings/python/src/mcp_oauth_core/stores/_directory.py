@@ -34,7 +34,7 @@ class Directory:
             with self._told("could not be locked"):
                 file = self._open(_LOCK)
                 try:
-                    _lock(file, wait=True)
+                    _lock(file)
                 except OSError:
                     os.close(file)
                     raise
@@ -42,21 +42,6 @@ class Directory:
                 yield
             finally:
                 os.close(file)
-
-    def try_hold(self, name: str) -> int | None:
-        """Holds a name, if nobody does: an open file that whoever holds the name has to close. Closed when the process ends."""
-        with self._told("could not be locked"):
-            file = self._open(f".hold-{name}")
-            if _lock(file, wait=False):
-                return file
-            os.close(file)
-            return None
-
-    def forget_hold(self, name: str) -> None:
-        """Forgets a name that nobody will hold any more."""
-        # Left behind it would be an empty file, and no failure.
-        with contextlib.suppress(OSError):
-            os.unlink(self.path / f".hold-{name}")
 
     def read(self, name: str) -> bytes | None:
         """The content of a file, if there is one."""
@@ -112,24 +97,18 @@ class Directory:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: int, *, wait: bool) -> bool:
+    def _lock(file: int) -> None:
         while True:
             try:
-                # Beyond the end, where nobody reads or writes.
+                # Beyond the end, where nobody reads or writes. `LK_LOCK` gives up after ten seconds.
                 os.lseek(file, 1 << 30, os.SEEK_SET)
-                msvcrt.locking(file, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-                return True
+                msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+                return
             except OSError:
-                # `LK_LOCK` gives up after ten seconds.
-                if not wait:
-                    return False
+                continue
 
 else:
     import fcntl
 
-    def _lock(file: int, *, wait: bool) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            return False
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections import defaultdict
-from contextlib import AbstractContextManager
 
 from ._record import ABANDONED_MS, Record
 
@@ -22,7 +20,6 @@ class MemoryStore:
         self._records: dict[str, Record] = {}
         # When which generation may go, the first one first.
         self._ends: list[tuple[int, str, int]] = []
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def load(self, key: str) -> Record | None:
         with self._lock:
@@ -43,12 +40,7 @@ class MemoryStore:
             if self._generation(key) != expected:
                 return False
             del self._records[key]
-            self._locks.pop(key, None)
             return True
-
-    def hold(self, key: str) -> AbstractContextManager[object]:
-        with self._lock:
-            return self._locks[key]
 
     def _generation(self, key: str) -> int | None:
         held = self._records.get(key)

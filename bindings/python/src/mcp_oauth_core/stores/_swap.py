@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections.abc import Generator
 from typing import Protocol
 
 from ._directory import Directory
 from ._envelope import Envelope
 from ._record import ABANDONED_MS, Record
-
-# As long as a refresh and one repetition may take.
-_HOLD_PATIENCE = 60.0
-_HOLD_PAUSE = 0.025
 
 
 class Shelf(Protocol):
@@ -54,21 +47,7 @@ class Swapping:
             if self._generation(name) != expected:
                 return False
             self._shelf.remove(name)
-            self._directory.forget_hold(name)
             return True
-
-    @contextlib.contextmanager
-    def hold(self, key: str) -> Generator[None, None, None]:
-        start = time.monotonic()
-        while (held := self._directory.try_hold(_file_name(key))) is None:
-            if time.monotonic() - start > _HOLD_PATIENCE:
-                break
-            time.sleep(_HOLD_PAUSE)
-        try:
-            yield
-        finally:
-            if held is not None:
-                os.close(held)
 
     def _open(self, name: str) -> Envelope | None:
         sealed = self._shelf.get(name)
