@@ -42,7 +42,7 @@ pub(crate) struct Memory {
     pub(crate) seen: u64,
     /// No refresh before this time.
     pub(crate) retry_at: Option<Timestamp>,
-    /// What the last refresh failed with, as long as `retry_at` holds.
+    /// What the last refresh failed with, as long as `retry_at` holds; `None` where another process is refreshing.
     pub(crate) retry_code: Option<Code>,
     /// The last claim that was made here.
     #[serde(default)]
@@ -159,11 +159,16 @@ impl Shared {
         })
     }
 
+    /// Whether good tokens are not refreshed yet: the last refresh has failed, or another process is at it.
+    pub(crate) fn is_early(&self) -> bool {
+        self.memory.retry_at.is_some_and(|at| at > self.now())
+    }
+
     /// Why no refresh may be sent now, if the server or the network has asked for patience.
     pub(crate) fn postponed(&self) -> Option<Failure> {
-        let retry_at = self.memory.retry_at.filter(|at| *at > self.now())?;
+        let retry_at = self.memory.retry_at.filter(|_| self.is_early())?;
         let wait = retry_at.millis_since(self.now());
-        let code = self.memory.retry_code.unwrap_or(Code::RefreshUnavailable);
+        let code = self.memory.retry_code?;
         Some(Failure::new(code, Stage::Refresh).advising(Advice::RetryAfter(wait)))
     }
 

@@ -12,7 +12,8 @@ use crate::input::HttpAnswer;
 use crate::limits::{CLAIM_MS, MAX_LOOKS, MAX_UNKNOWN_REFRESHES, REQUEST_TIMEOUT_MS};
 use crate::machine::Ignored;
 use crate::phase::http::{self, Trouble};
-use crate::phase::store::{self, AfterSaving, Loading, NotAdopted, Refused, SavingGrant};
+use crate::phase::saving::{AfterSaving, SavingGrant};
+use crate::phase::store::{self, Loading, NotAdopted, Refused};
 use crate::phase::token::{self, Asked};
 use crate::phase::{Attempt, Phase, Reason, Step, start};
 use crate::shared::Shared;
@@ -74,7 +75,7 @@ pub(super) fn decide(
             let soon = claim.until.min(now.after(NO_HURRY_MS));
             let end = shared.tokens().and_then(|tokens| tokens.expires_at);
             shared.memory.retry_at = Some(end.map_or(soon, |end| soon.min(end)));
-            shared.memory.retry_code = Some(Code::RefreshUnavailable);
+            shared.memory.retry_code = None;
             return Phase::Authorized;
         }
         return AwaitingRefresh::begin(attempt, claim.until, shared);

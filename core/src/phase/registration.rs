@@ -13,7 +13,7 @@ use crate::event::{HttpResponse, Refusal as HostRefusal};
 use crate::grant::Change;
 use crate::input::HttpAnswer;
 use crate::phase::http::{self, Trouble};
-use crate::phase::store::{AfterSaving, SavingGrant};
+use crate::phase::saving::{AfterSaving, SavingGrant};
 use crate::phase::{Phase, SignIn, authorize};
 use crate::secret::Secret;
 use crate::shared::Shared;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Failure, Stage};
 use crate::grant::Change;
 use crate::machine::Ignored;
-use crate::phase::store::{self, AfterSaving, Loading, NotAdopted, SavingGrant};
+use crate::phase::saving::{AfterSaving, SavingGrant};
+use crate::phase::store::{self, Loading, NotAdopted};
 use crate::phase::{Attempt, Phase, Reason, ResourceDiscovery, Step, refresh};
 use crate::scope::ScopeSet;
 use crate::shared::Shared;
@@ -165,7 +166,7 @@ pub(super) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Lead, Igno
     match trigger.need {
         Need::Connect => match held {
             Some((_, _, true)) => Ok(Lead::To(Phase::Authorized)),
-            Some((_, true, _)) if !shared.can_refresh() || shared.postponed().is_some() => {
+            Some((_, true, _)) if !shared.can_refresh() || shared.is_early() => {
                 Ok(Lead::To(Phase::Authorized))
             }
             _ if shared.holds_refresh_token() => Ok(Lead::Refresh(Attempt::default())),
@@ -178,7 +179,7 @@ pub(super) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Lead, Igno
             _ if !shared.can_refresh() => Err(Ignored::NothingToDo),
             // Several requests may have found the same token due; one refresh serves them all (REF-05).
             Some((_, _, true)) => Err(Ignored::NotDue),
-            Some((_, true, _)) if shared.postponed().is_some() => Err(Ignored::NotDue),
+            Some((_, true, _)) if shared.is_early() => Err(Ignored::NotDue),
             _ => Ok(Lead::Refresh(Attempt::renewal())),
         },
         Need::TooLarge => {

@@ -10,7 +10,7 @@ use crate::error::{Code, Failure, Stage};
 use crate::grant::{Change, TokenClient, Tokens};
 use crate::input::HttpAnswer;
 use crate::phase::http::{self, Trouble};
-use crate::phase::store::{AfterSaving, SavingGrant};
+use crate::phase::saving::{AfterSaving, SavingGrant};
 use crate::phase::{Pending, Phase};
 use crate::scope::ScopeSet;
 use crate::secret::Secret;

@@ -167,3 +167,25 @@ fn a_frozen_claim_is_waited_for_and_counted() {
     // Two refreshes of unknown outcome: the token is not sent again.
     assert_eq!(waits(1_800_003_660_000), PhaseKind::ResourceDiscovery);
 }
+
+// LOG-07
+#[test]
+fn a_flow_record_tells_whose_it_is_and_nothing_else_does() {
+    let flow = describe_flow(FROZEN_FLOW.as_bytes()).expect("a flow record");
+    assert_eq!(&*flow.server_url, crate::host::SERVER);
+    assert_eq!(&*flow.account, "");
+    assert_eq!(flow.expires_at, Timestamp::from_seconds(1_800_000_600));
+    for other in [FROZEN_GRANT, FROZEN_CLAIM, "", "{}"] {
+        let described = describe_flow(other.as_bytes());
+        assert_eq!(described, Err(RecordError::Malformed), "{other}");
+    }
+    let newer = FROZEN_FLOW.replacen("\"version\": 1", "\"version\": 2", 1);
+    assert_eq!(describe_flow(newer.as_bytes()), Err(RecordError::TooNew));
+    // A snapshot is none, unless it waits for a callback.
+    for phase in PhaseKind::ALL {
+        let snapshot = Host::in_phase(*phase).machine.snapshot();
+        let waits = *phase == PhaseKind::AwaitingCallback;
+        let described = describe_flow(snapshot.expose());
+        assert_eq!(described.is_ok(), waits, "{phase:?}");
+    }
+}
