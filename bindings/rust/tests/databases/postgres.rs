@@ -103,6 +103,14 @@ async fn a_server_that_forgets_is_refused() {
 }
 
 #[tokio::test]
+async fn nothing_goes_out_unencrypted_when_tls_is_asked_for() {
+    let mut url = empty().await;
+    url.query_pairs_mut().append_pair("sslmode", "require");
+    let error = PostgresStore::open(url.as_str()).await.err().unwrap();
+    assert!(error.to_string().contains("TLS"), "{error}");
+}
+
+#[tokio::test]
 async fn no_error_quotes_a_record() {
     let url = empty().await;
     let store = open(&url).await;

@@ -4,6 +4,8 @@ use mcp_oauth_core::{StoreKey, Timestamp};
 use mcp_oauth_host::Store as _;
 use mcp_oauth_host::store::{Record, RedisStore, contract};
 use redis::aio::MultiplexedConnection;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 use url::Url;
 
 use super::link::Link;
@@ -110,4 +112,16 @@ async fn records_lie_in_the_hash_that_every_language_knows() {
     assert!(written.is_ok());
     let expires: i64 = expiry.query_async(&mut client).await.unwrap();
     assert_eq!(expires, -1, "a record that does not expire");
+}
+
+#[tokio::test]
+async fn nothing_goes_out_unencrypted_when_tls_is_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("rediss://:secret@{}", listener.local_addr().unwrap());
+    let opening = tokio::spawn(async move { RedisStore::open(&url).await.is_ok() });
+    let (mut client, _) = listener.accept().await.unwrap();
+    let handshake = 0x16;
+    assert_eq!(client.read_u8().await.unwrap(), handshake);
+    drop((client, listener));
+    assert!(!opening.await.unwrap());
 }
