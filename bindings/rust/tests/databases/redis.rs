@@ -8,8 +8,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::link::Link;
-use super::{YEAR_2100, save, server, unique};
+use super::link::{self, Link};
+use super::{YEAR_2100, grant, save, server};
 
 fn url() -> Url {
     server("MCP_OAUTH_TEST_REDIS")
@@ -22,11 +22,6 @@ async fn open(url: impl AsRef<str>) -> RedisStore {
 async fn client() -> MultiplexedConnection {
     let client = redis::Client::open(url()).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
-}
-
-/// The server is everybody's.
-fn grant() -> StoreKey {
-    StoreKey::grant(&unique().to_string(), "https://mcp.example.com/mcp")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,6 +51,13 @@ async fn a_server_that_is_gone_is_no_conflict_and_is_found_again() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert!(store.load(&key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_no_conflict() {
+    let link = Link::to(&url()).await;
+    let linked = open(link.url(&url())).await;
+    link::a_lost_answer_is_no_conflict(&linked, &open(url()).await).await;
 }
 
 #[tokio::test]
