@@ -50,6 +50,13 @@ create index if not exists mcp_oauth_records_expires_at on mcp_oauth_records (ex
     }
 }
 
+/// Whether a statement changed nothing since somebody else was at the same row, `serialization_failure` or
+/// `deadlock_detected`: under an isolation that is stricter than the usual one, it has to be made anew.
+fn lost_race(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| ["40001", "40P01"].contains(&&*code))
+}
+
 impl Database for PgPool {
     const NAME: &'static str = "PostgreSQL";
     const SCHEMA: &'static str = PostgresStore::SCHEMA;
@@ -76,14 +83,19 @@ impl Database for PgPool {
     }
 
     async fn change(&self, statement: &'static str, values: &[Value<'_>]) -> sqlx::Result<u64> {
-        let query = values
-            .iter()
-            .fold(sqlx::query(statement), |query, value| match value {
-                Value::Text(text) => query.bind(*text),
-                Value::Number(number) => query.bind(*number),
-                Value::Bytes(bytes) => query.bind(*bytes),
-            });
-        Ok(query.execute(self).await?.rows_affected())
+        loop {
+            let query = values
+                .iter()
+                .fold(sqlx::query(statement), |query, value| match value {
+                    Value::Text(text) => query.bind(*text),
+                    Value::Number(number) => query.bind(*number),
+                    Value::Bytes(bytes) => query.bind(*bytes),
+                });
+            match query.execute(self).await {
+                Err(error) if lost_race(&error) => {}
+                done => return Ok(done?.rows_affected()),
+            }
+        }
     }
 
     async fn read(&self, statement: &'static str, name: &str) -> sqlx::Result<Vec<Row>> {

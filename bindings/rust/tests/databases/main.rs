@@ -24,8 +24,9 @@ fn server(variable: &str) -> Url {
 /// Milliseconds since the epoch.
 const YEAR_2100: u64 = 4_102_444_800_000;
 
+/// A key that no other test uses.
 fn grant() -> StoreKey {
-    StoreKey::grant("", "https://mcp.example.com/mcp")
+    StoreKey::grant(&unique().to_string(), "https://mcp.example.com/mcp")
 }
 
 /// A number that no other test has.

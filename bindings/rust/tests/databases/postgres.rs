@@ -8,7 +8,7 @@ use mcp_oauth_host::store::{PostgresStore, Record, contract};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use url::Url;
 
-use super::link::Link;
+use super::link::{self, Link};
 use super::{YEAR_2100, grant, save, server, sweep, unique};
 
 /// A part of the database without any table.
@@ -39,6 +39,14 @@ async fn keeps_the_contract() {
     contract::keeps(async || open(&url).await).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_contract_in_any_isolation() {
+    let mut url = empty().await;
+    url.query_pairs_mut()
+        .append_pair("options[default_transaction_isolation]", "serializable");
+    contract::keeps(async || open(&url).await).await;
+}
+
 #[tokio::test]
 async fn processes_share_it_and_make_its_table_at_once() {
     let url = empty().await;
@@ -48,15 +56,24 @@ async fn processes_share_it_and_make_its_table_at_once() {
 
 #[tokio::test]
 async fn a_server_that_is_gone_is_no_conflict_and_is_found_again() {
+    let key = grant();
     let url = empty().await;
     let mut link = Link::to(&url).await;
     let pool = impatient(&link.url(&url)).await;
     let store = PostgresStore::over(pool).await.unwrap();
-    save(&store, &grant(), None).await;
+    save(&store, &key, None).await;
     link.close().await;
     contract::fails_without_its_database(&store).await;
     link.open().await;
-    assert!(store.load(&grant()).await.unwrap().is_some());
+    assert!(store.load(&key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_no_conflict() {
+    let url = empty().await;
+    let link = Link::to(&url).await;
+    let linked = open(link.url(&url)).await;
+    link::a_lost_answer_is_no_conflict(&linked, &open(&url).await).await;
 }
 
 #[tokio::test]
@@ -72,12 +89,13 @@ async fn without_a_table_nothing_works_but_to_make_it() {
 
 #[tokio::test]
 async fn a_role_that_may_not_make_tables_uses_one() {
+    let key = grant();
     let url = empty().await;
     let role = format!("role_{}", unique());
     let pool = PgPool::connect(url.as_str()).await.unwrap();
     save(
         &PostgresStore::over(pool.clone()).await.unwrap(),
-        &grant(),
+        &key,
         None,
     )
     .await;
@@ -90,7 +108,7 @@ async fn a_role_that_may_not_make_tables_uses_one() {
     let mut limited = url.clone();
     limited.set_username(&role).unwrap();
     limited.set_password(Some("x")).unwrap();
-    assert!(open(&limited).await.load(&grant()).await.unwrap().is_some());
+    assert!(open(&limited).await.load(&key).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -100,6 +118,14 @@ async fn a_server_that_forgets_is_refused() {
         .append_pair("options[synchronous_commit]", "off");
     let error = PostgresStore::open(url.as_str()).await.err().unwrap();
     assert!(error.to_string().contains("synchronous_commit"), "{error}");
+}
+
+#[tokio::test]
+async fn nothing_goes_out_unencrypted_when_tls_is_asked_for() {
+    let mut url = empty().await;
+    url.query_pairs_mut().append_pair("sslmode", "require");
+    let error = PostgresStore::open(url.as_str()).await.err().unwrap();
+    assert!(error.to_string().contains("TLS"), "{error}");
 }
 
 #[tokio::test]
@@ -124,19 +150,20 @@ async fn what_expired_is_swept() {
 
 #[tokio::test]
 async fn records_lie_in_the_table_that_every_language_knows() {
+    let key = grant();
     let url = empty().await;
     let store = open(&url).await;
-    save(&store, &grant(), Some(Timestamp::from_millis(YEAR_2100))).await;
+    save(&store, &key, Some(Timestamp::from_millis(YEAR_2100))).await;
     let pool = PgPool::connect(url.as_str()).await.unwrap();
     let query = "select name, generation, record, expires_at from mcp_oauth_records";
     let (name, generation, record, expires_at): (String, i64, Vec<u8>, Option<i64>) =
         sqlx::query_as(query).fetch_one(&pool).await.unwrap();
-    assert_eq!(name, grant().as_str());
+    assert_eq!(name, key.as_str());
     assert_eq!((generation, expires_at), (1, Some(YEAR_2100 as i64)));
     assert_eq!(record, b"a record");
 
     let change = "update mcp_oauth_records set generation = 7, expires_at = null";
     sqlx::raw_sql(change).execute(&pool).await.unwrap();
-    let loaded = store.load(&grant()).await.unwrap();
+    let loaded = store.load(&key).await.unwrap();
     assert!(matches!(loaded, Some(Record { generation: 7, .. })));
 }

@@ -4,10 +4,12 @@ use mcp_oauth_core::{StoreKey, Timestamp};
 use mcp_oauth_host::Store as _;
 use mcp_oauth_host::store::{Record, RedisStore, contract};
 use redis::aio::MultiplexedConnection;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 use url::Url;
 
-use super::link::Link;
-use super::{YEAR_2100, save, server, unique};
+use super::link::{self, Link};
+use super::{YEAR_2100, grant, save, server};
 
 fn url() -> Url {
     server("MCP_OAUTH_TEST_REDIS")
@@ -20,11 +22,6 @@ async fn open(url: impl AsRef<str>) -> RedisStore {
 async fn client() -> MultiplexedConnection {
     let client = redis::Client::open(url()).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
-}
-
-/// The server is everybody's.
-fn grant() -> StoreKey {
-    StoreKey::grant(&unique().to_string(), "https://mcp.example.com/mcp")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,6 +51,13 @@ async fn a_server_that_is_gone_is_no_conflict_and_is_found_again() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert!(store.load(&key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_no_conflict() {
+    let link = Link::to(&url()).await;
+    let linked = open(link.url(&url())).await;
+    link::a_lost_answer_is_no_conflict(&linked, &open(url()).await).await;
 }
 
 #[tokio::test]
@@ -110,4 +114,16 @@ async fn records_lie_in_the_hash_that_every_language_knows() {
     assert!(written.is_ok());
     let expires: i64 = expiry.query_async(&mut client).await.unwrap();
     assert_eq!(expires, -1, "a record that does not expire");
+}
+
+#[tokio::test]
+async fn nothing_goes_out_unencrypted_when_tls_is_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("rediss://:secret@{}", listener.local_addr().unwrap());
+    let opening = tokio::spawn(async move { RedisStore::open(&url).await.is_ok() });
+    let (mut client, _) = listener.accept().await.unwrap();
+    let handshake = 0x16;
+    assert_eq!(client.read_u8().await.unwrap(), handshake);
+    drop((client, listener));
+    assert!(!opening.await.unwrap());
 }

@@ -103,31 +103,33 @@ async fn what_expired_is_swept() {
 
 #[tokio::test]
 async fn records_lie_in_the_table_that_every_language_knows() {
+    let key = grant();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("records.db");
     let store = open(&path).await;
-    save(&store, &grant(), Some(Timestamp::from_millis(YEAR_2100))).await;
+    save(&store, &key, Some(Timestamp::from_millis(YEAR_2100))).await;
     let pool = pool(&path).await;
     let query = "select name, generation, record, expires_at from mcp_oauth_records";
     let (name, generation, record, expires_at): (String, i64, Vec<u8>, Option<i64>) =
         sqlx::query_as(query).fetch_one(&pool).await.unwrap();
-    assert_eq!(name, grant().as_str());
+    assert_eq!(name, key.as_str());
     assert_eq!((generation, expires_at), (1, Some(YEAR_2100 as i64)));
     assert_eq!(record, b"a record");
 
     let change = "update mcp_oauth_records set generation = 7, expires_at = null";
     sqlx::raw_sql(change).execute(&pool).await.unwrap();
-    let loaded = store.load(&grant()).await.unwrap();
+    let loaded = store.load(&key).await.unwrap();
     assert!(matches!(loaded, Some(Record { generation: 7, .. })));
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn only_the_owner_can_read_the_files_and_nothing_deleted_is_left_in_them() {
+    let key = grant();
     use std::os::unix::fs::PermissionsExt as _;
     let folder = TempDir::new().unwrap();
     let store = open(folder.path().join("records.db")).await;
-    save(&store, &grant(), None).await;
+    save(&store, &key, None).await;
     let files = || {
         std::fs::read_dir(folder.path())
             .unwrap()
@@ -143,7 +145,7 @@ async fn only_the_owner_can_read_the_files_and_nothing_deleted_is_left_in_them()
         let mode = file.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{:?}", file.file_name());
     }
-    assert!(store.delete(&grant(), 1).await.is_ok());
+    assert!(store.delete(&key, 1).await.is_ok());
     drop(store);
     // The last to close it empties the log into the file.
     let path = folder.path().join("records.db");
