@@ -78,18 +78,10 @@ extension Next {
     var id: UInt64? {
         switch self {
         case .http(let id, _, _, _, _, _, _, _, _), .bindRedirect(let id, _), .openUrl(let id, _, _, _, _, _, _),
-            .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _):
+            .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _),
+            .wait(let id, _):
             id
         case .idle, .authorized, .signedOut, .failed: nil
-        }
-    }
-
-    /// From the reading of the grant to the writing of its new tokens, nothing else is done.
-    var leadsToRefresh: Bool {
-        switch self {
-        case .load, .save, .delete: true
-        case .http(_, _, _, _, _, _, _, _, let purpose): purpose == "refresh"
-        default: false
         }
     }
 }

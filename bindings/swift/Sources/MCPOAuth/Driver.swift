@@ -37,8 +37,6 @@ actor Driver {
     private var begun: UInt64?
     /// Of the requests so far, and so of the pages to come.
     private var reach: Reach
-    /// Keeps other processes from refreshing what this one is about to refresh.
-    private var hold: Hold?
     /// What went wrong on our side, behind the failure of the flow.
     private var trouble: Trouble?
     /// Looks at the clock while a person signs in.
@@ -114,24 +112,28 @@ actor Driver {
         return (try? tell(callback.event).get()) == .advanced
     }
 
+    /// Tells the machine what the store holds now, in whatever phase it is.
+    func storeChanged(_ record: Data?) throws {
+        let outcome = tell { try $0.storeChanged(record: record, nowMs: $1) }
+        if case .success(.advanced) = outcome, case .failed(let failure) = next { throw OAuthError.failed(failure) }
+    }
+
     // MARK: The flow
 
     /// Carries out actions until the machine rests.
     func run() async throws {
         trouble = nil
         isCancelled = false
-        defer { hold = nil }
         while let id = next.id {
             closeRedirect()
             let action = next
-            if !action.leadsToRefresh { hold = nil }
             if case .openUrl(_, let url, _, let redirectURI, let issuer, let scopes, let newScopes) = action,
                 setup.userAgent == nil, let page = URL(string: url)
             {
                 leave(
                     to: SignInPage(
                         url: page, redirectURI: redirectURI, issuer: issuer, scopes: words(scopes),
-                        newScopes: words(newScopes), reach: reach))
+                        newScopes: words(newScopes), reach: reach, expiry: expiry))
                 break
             }
             await carryOut(action, id)
@@ -161,10 +163,16 @@ actor Driver {
         let isRepeated = begun == id
         begun = id
         var carrier: Task<Void, Never>?
-        if case .openUrl = action { keepTime(of: id) }
         let answer = await withCheckedContinuation { continuation in
             outstanding = Outstanding(id: id, answered: continuation)
-            carrier = Task { settle(id, await work(action, isRepeated: isRepeated)) }
+            switch action {
+            // Time, or a change of the store, is all that ends it.
+            case .wait: keepTime(of: id)
+            case .openUrl:
+                keepTime(of: id)
+                fallthrough
+            default: carrier = Task { settle(id, await work(action, isRepeated: isRepeated)) }
+            }
         }
         carrier?.cancel()
         timer?.cancel()
@@ -195,7 +203,7 @@ actor Driver {
         return false
     }
 
-    /// Gives up a sign-in that nobody finishes. A timer rather than a sleeping task: what is left of one that is cancelled
+    /// Gives up a sign-in that nobody finishes, and looks again whether another process has refreshed. A timer rather than a sleeping task: what is left of one that is cancelled
     /// stays in memory for as long as it would have slept.
     private func keepTime(of id: UInt64) {
         let timer = DispatchSource.makeTimerSource(queue: Self.clock)
@@ -221,6 +229,11 @@ actor Driver {
     /// RFC 8252 §8.3: not a moment longer than it is needed.
     private func closeRedirect() {
         if redirect != nil, !machine.awaitsRedirect() { redirect = nil }
+    }
+
+    /// When the sign-in is given up.
+    private var expiry: Date? {
+        machine.deadline().map { Date(timeIntervalSince1970: TimeInterval($0) / 1000) }
     }
 
     private func explain(_ failure: Failure) -> OAuthError {
@@ -249,7 +262,7 @@ actor Driver {
             if !isRepeated {
                 let page = SignInPage(
                     url: page, redirectURI: redirectURI, issuer: issuer, scopes: words(scopes),
-                    newScopes: words(newScopes), reach: reach)
+                    newScopes: words(newScopes), reach: reach, expiry: expiry)
                 do {
                     if case .cameBack(let url) = try await agent.open(page) { return .cameBack(.url(url)) }
                 } catch {
@@ -257,13 +270,7 @@ actor Driver {
                 }
             }
             return await callback()
-        case .load(let id, let key):
-            if hold == nil {
-                // Without it writes are as safe, and only a refresh may be made twice.
-                let held = try? await setup.store.hold(key)
-                // It may have been given up meanwhile.
-                if next.id == id { hold = held }
-            }
+        case .load(_, let key):
             return await keep { .loaded(try await $0.load(key)) }
         case .save(_, let key, let expected, let generation, let record, let expiresAtMs):
             let expiry = expiresAtMs.map { Date(timeIntervalSince1970: TimeInterval($0) / 1000) }
@@ -276,7 +283,7 @@ actor Driver {
         case .askForClient(_, let issuer, let redirectURI):
             guard let client = await setup.clientSource?(issuer, redirectURI) else { return .declined(.unable) }
             return .client(client)
-        case .idle, .authorized, .signedOut, .failed: return .declined(.unable)
+        case .wait, .idle, .authorized, .signedOut, .failed: return .declined(.unable)
         }
     }
 

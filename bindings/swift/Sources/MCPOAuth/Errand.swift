@@ -9,6 +9,7 @@ enum Errand: Sendable {
     case authorization(method: String, url: String)
     case recover(Challenge)
     case signOut(forgetClient: Bool)
+    case provide(ProvidedTokens)
     /// What the flow under way ends with.
     case outcome
     /// The end of a sign-in that begins with this callback.
@@ -88,6 +89,15 @@ extension Driver {
             try await tellAndRun { try $0.signOut(forgetClient: forgetClient, nowMs: $1) }
             return .done
         }
+        if case .provide(let tokens) = errand {
+            // What cannot be read is no reason not to write.
+            if next.id != nil { try? await run() }
+            if case .failure(let misuse) = tell({ try $0.tokensProvided(tokens: tokens, nowMs: $1) }) {
+                throw OAuthError.badTokens(misuse.words)
+            }
+            try await run()
+            return .done
+        }
         if before != ended {
             // Theirs was ours: a second try would ask the user the same again.
             try last.get()
@@ -109,7 +119,7 @@ extension Driver {
             }
             return .authorization(readyAuthorization(method: method, url: url))
         case .recover(let challenge): return .recovered(try await recover(from: challenge))
-        case .signOut, .outcome, .finish: return .done
+        case .signOut, .provide, .outcome, .finish: return .done
         }
     }
 

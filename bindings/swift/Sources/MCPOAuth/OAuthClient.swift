@@ -180,7 +180,31 @@ public actor OAuthClient {
         }
         _ = try await Driver(setup, machine: machine).settle(.finish(callback))
         // The one that was there does not know of the new tokens.
-        if await driver.isIdle { driver = Driver(setup) }
+        if await driver.isIdle { driver = Driver(setup) } else { try? await storeChanged() }
+    }
+
+    /// Takes tokens that you got elsewhere: they are stored, used, refreshed and stepped up like those of a sign-in here. Ends a
+    /// flow under way.
+    ///
+    /// - Throws: ``OAuthError/badTokens(_:)``, which names the member that cannot be used, or why they could not be stored.
+    public func provide(_ tokens: ProvidedTokens) async throws {
+        try checkOpen()
+        await driver.cancel()
+        _ = try await settle(.provide(tokens))
+    }
+
+    /// The key under which the store keeps the credentials: the one to watch for changes.
+    public nonisolated var grantKey: String { setup.config.grantKey(account: setup.account) }
+
+    /// Tells that another process has changed what the store keeps under ``grantKey``, or may have: it is read, and what others
+    /// have signed in to, refreshed or signed out of holds here too. Whoever waits for their refresh waits no longer, and a
+    /// sign-in that their tokens make unnecessary ends. Nothing is lost where nobody calls it: the next access to the store
+    /// finds out.
+    ///
+    /// - Throws: what the store throws, or ``OAuthError/failed(_:)`` for a record that cannot be used.
+    public func storeChanged() async throws {
+        try checkOpen()
+        try await driver.storeChanged(try await load(grantKey))
     }
 
     /// Forgets the tokens, and with `forgetClient` the client registrations too. Ends a flow under way.
@@ -203,8 +227,14 @@ public actor OAuthClient {
     /// - Throws: ``OAuthError/badRecord(_:)``, or what the store throws.
     public func status() async throws -> GrantSummary? {
         try checkOpen()
-        guard let record = try await load(setup.config.grantKey(account: setup.account)) else { return nil }
-        do { return try describeGrant(record: record) } catch let error as RecordError { throw OAuthError(error) }
+        guard let record = try await load(grantKey) else { return nil }
+        do {
+            let summary = try describeGrant(record: record)
+            // What was signed out of, with all that there was, is an empty record.
+            return summary.issuers.isEmpty ? nil : summary
+        } catch let error as RecordError {
+            throw OAuthError(error)
+        }
     }
 
     /// Ends the flow under way and every connection. Whoever asks for anything afterwards gets ``OAuthError/closed``. A client

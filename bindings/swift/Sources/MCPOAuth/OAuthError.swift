@@ -21,6 +21,8 @@ public enum OAuthError: Error, Sendable {
     case settings(field: String, problem: String)
     /// The record of the pending sign-in, or of the grant, is damaged, foreign, or from a newer version.
     case badRecord(String)
+    /// The tokens that were provided cannot be used; the text names the member.
+    case badTokens(String)
     /// The client was closed.
     case closed
 
@@ -28,7 +30,7 @@ public enum OAuthError: Error, Sendable {
     public var failure: Failure? {
         switch self {
         case .failed(let failure), .store(_, let failure), .refusedAnswer(_, let failure): failure
-        case .needsUser, .noPendingSignIn, .settings, .badRecord, .closed: nil
+        case .needsUser, .noPendingSignIn, .settings, .badRecord, .badTokens, .closed: nil
         }
     }
 
@@ -40,6 +42,7 @@ public enum OAuthError: Error, Sendable {
         case .noPendingSignIn: "no_pending_sign_in"
         case .settings: "bad_settings"
         case .badRecord: "bad_record"
+        case .badTokens: "bad_tokens"
         case .closed: "closed"
         }
     }
@@ -58,7 +61,7 @@ public enum OAuthError: Error, Sendable {
         case .failed(let failure), .store(_, let failure), .refusedAnswer(_, let failure): failure.advice
         case .needsUser: .askUser
         case .noPendingSignIn: .restart
-        case .settings, .badRecord: .reconfigure
+        case .settings, .badRecord, .badTokens: .reconfigure
         case .closed: .stop
         }
     }
@@ -79,6 +82,7 @@ extension OAuthError: Redacted, LocalizedError {
         case .noPendingSignIn: "the callback belongs to no pending sign-in"
         case .settings(let field, let problem): "\(field): \(problem)"
         case .badRecord(let problem): "the stored record cannot be used: \(problem)"
+        case .badTokens(let problem): problem
         case .closed: "the client was closed"
         }
     }
@@ -110,7 +114,8 @@ extension Misuse {
     var words: String {
         switch self {
         case .UnknownAction(let message), .WrongAnswer(let message), .RedirectUri(let message),
-            .RedirectNotInDocument(let message), .ClientId(let message), .ClientSecret(let message):
+            .RedirectNotInDocument(let message), .ClientId(let message), .ClientSecret(let message),
+            .Tokens(let message):
             message
         }
     }

@@ -32,6 +32,10 @@ public typealias Advice = MCPOAuthMachine.Advice
 public typealias TraceEntry = MCPOAuthMachine.TraceEntry
 /// A stored grant without its secrets.
 public typealias GrantSummary = MCPOAuthMachine.GrantSummary
+/// A pending sign-in without its secrets: what a process that receives a callback needs to know to finish it.
+public typealias FlowSummary = MCPOAuthMachine.FlowSummary
+/// Tokens that the host got by itself, with everything that they must not be parted from: the host vouches for it.
+public typealias ProvidedTokens = MCPOAuthMachine.ProvidedTokens
 /// What one authorization server gave.
 public typealias IssuerSummary = MCPOAuthMachine.IssuerSummary
 /// Why a request got no answer.

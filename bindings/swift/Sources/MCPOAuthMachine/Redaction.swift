@@ -17,3 +17,7 @@ extension Settings: CustomReflectable {
 extension Preregistered: CustomReflectable {
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
+
+extension ProvidedTokens: CustomReflectable {
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -39,33 +39,13 @@ final class Scratch: Sendable {
         #expect(try await store.load("grant/a") == nil)
     }
 
-    /// Those who hold a key keep others waiting.
-    static func checkHold(_ store: any CredentialStore) async throws {
-        let count = Count()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<10 {
-                group.addTask {
-                    let hold = try await store.hold("grant/a")
-                    await count.enter()
-                    try await Task.sleep(for: .milliseconds(2))
-                    await count.leave()
-                    withExtendedLifetime(hold) {}
-                }
-            }
-            try await group.waitForAll()
-        }
-        #expect(await count.most == 1)
-    }
-
     @Test func memoryComparesAndSwaps() async throws {
         try await Self.check(MemoryStore())
-        try await Self.checkHold(MemoryStore())
     }
 
     @Test func filesCompareAndSwap() async throws {
         let folder = Scratch()
         try await Self.check(FileStore(at: folder.url))
-        try await Self.checkHold(FileStore(at: folder.url))
     }
 
     @Test func oneOfManyWritesWins() async throws {
@@ -88,9 +68,8 @@ final class Scratch: Sendable {
             at: folder.url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         let store = try FileStore(at: folder.url)
         _ = try await store.save(Data("x".utf8), as: "grant/a", generation: 1, expected: nil, expiry: nil)
-        _ = try await store.hold("grant/a")
         #expect(try folder.mode(of: ".") == 0o700)
-        for name in ["grant-a", ".lock", ".hold-grant-a"] { #expect(try folder.mode(of: name) == 0o600) }
+        for name in ["grant-a", ".lock"] { #expect(try folder.mode(of: name) == 0o600) }
     }
 
     @Test func theFilesAreThoseOfTheRustHost() async throws {
@@ -139,19 +118,5 @@ final class Scratch: Sendable {
         #expect(try await later.authorization(method: "POST", url: InMemoryServers.serverURL) != nil)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
         #expect(names.filter { !$0.hasPrefix(".") }.count == 1)
-    }
-}
-
-private actor Count {
-    private var now = 0
-    var most = 0
-
-    func enter() {
-        now += 1
-        most = max(most, now)
-    }
-
-    func leave() {
-        now -= 1
     }
 }

@@ -48,6 +48,7 @@ func render(_ next: Next) throws -> JSON {
         ]
     case .askForClient(let id, let issuer, let redirectURI):
         ["id": .whole(id), "ask_for_client": ["issuer": .string(issuer), "redirect_uri": .string(redirectURI)]]
+    case .wait(let id, let untilMs): ["id": .whole(id), "wait": .whole(untilMs)]
     case .load(let id, let key): ["id": .whole(id), "load": .string(key)]
     case .delete(let id, let key, let expected):
         ["id": .whole(id), "delete": ["key": .string(key), "expected": .whole(expected)]]

@@ -119,6 +119,10 @@ struct Replay {
             if case .failed(let failure) = resumed.next(), failure.code == "outcome_unknown" { return }
             throw Unreadable("an exchange was resumed as \(resumed.next())")
         }
+        if machine.phase() == "Refreshing" {
+            if case .load(_, machine.grantKey()) = resumed.next() { return }
+            throw Unreadable("a refresh was resumed as \(resumed.next())")
+        }
         guard resumed.next() == machine.next(), resumed.snapshot() == snapshot else {
             throw Unreadable("resumed as \(resumed.next()) instead of \(machine.next())")
         }
@@ -204,6 +208,19 @@ struct Replay {
             }
             return try give { try $0.declined(id: id, reason: reason, nowMs: now) }
         case "stored": return try stored(id, body)
+        case "store_changed":
+            let record = body == "nothing" ? nil : record(body)
+            return try give { try $0.storeChanged(record: record, nowMs: now) }
+        case "tokens_provided":
+            let method = try body["auth_method"].map(authMethod)
+            let text = { body[$0]?.string }
+            let tokens = ProvidedTokens(
+                issuer: text("issuer") ?? "", tokenEndpoint: text("token_endpoint") ?? "",
+                clientId: text("client_id") ?? "", accessToken: text("access_token") ?? "",
+                refreshToken: text("refresh_token"), expiresAtMs: body["expires_at"]?.whole,
+                scope: text("scope") ?? "", resource: text("resource"), clientSecret: text("client_secret"),
+                authMethod: method)
+            return try give { try $0.tokensProvided(tokens: tokens, nowMs: now) }
         default: throw Unreadable("unknown event \(name)")
         }
     }
@@ -218,14 +235,14 @@ struct Replay {
         case let other?: throw Unreadable("unknown store result \(other)")
         case nil: break
         }
-        let record: Data?
-        if let slot = body["saved"]?.string {
-            record = saved[slot]
-        } else {
-            record = body["record"].map { $0.string.map { Data($0.utf8) } ?? $0.data }
-        }
-        guard let record else { throw Unreadable("unknown store result \(body.text)") }
+        guard let record = record(body) else { throw Unreadable("unknown store result \(body.text)") }
         return try giveTwice { try $0.loaded(id: id, record: record, nowMs: now) }
+    }
+
+    /// The record that an event carries: one that was saved before, or its own.
+    private func record(_ body: JSON) -> Data? {
+        if let slot = body["saved"]?.string { return saved[slot] }
+        return body["record"].map { $0.string.map { Data($0.utf8) } ?? $0.data }
     }
 }
 
@@ -233,7 +250,8 @@ extension Next {
     fileprivate var outstanding: UInt64 {
         switch self {
         case .http(let id, _, _, _, _, _, _, _, _), .bindRedirect(let id, _), .openUrl(let id, _, _, _, _, _, _),
-            .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _):
+            .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _),
+            .wait(let id, _):
             id
         case .idle, .authorized, .signedOut, .failed: 0
         }

@@ -27,29 +27,6 @@ public protocol CredentialStore: Sendable {
 
     /// Removes the record of this key if the store holds the generation `expected`. No record is a conflict.
     func delete(_ key: String, expected: UInt64) async throws -> Written
-
-    /// Keeps whoever else asks for the same from reading this key in order to refresh, until the answer is let go: a refresh
-    /// token that is sent twice looks stolen, and a server that rotates them then takes everything back (RFC 9700 §4.14.2).
-    /// Waits for those who hold it now, though not for ever: writes are safe without it. By default it keeps nobody.
-    func hold(_ key: String) async throws -> Hold?
-}
-
-extension CredentialStore {
-    public func hold(_ key: String) async throws -> Hold? { nil }
-}
-
-/// What ``CredentialStore/hold(_:)`` gives: others wait while it is kept.
-public final class Hold: Sendable {
-    private let release: @Sendable () -> Void
-
-    /// With what must be done for the waiting to end.
-    public init(release: @escaping @Sendable () -> Void) {
-        self.release = release
-    }
-
-    deinit {
-        release()
-    }
 }
 
 /// A store could not be read or written. Says what failed and where, never what is kept.

@@ -32,21 +32,11 @@ struct Directory: Sendable {
                     with: Swift.Result {
                         let lock = try Descriptor(opening: path + "/.lock", in: path)
                         defer { lock.close() }
-                        guard lock.lock(waiting: true) else { throw failed("could not be locked", path) }
+                        guard lock.lock() else { throw failed("could not be locked", path) }
                         return try work(Open(path: path))
                     })
             }
         }
-    }
-
-    /// Holds a name, if nobody does. Held until the descriptor is closed, which also happens when its process ends.
-    func tryHold(_ name: String) throws -> Descriptor? {
-        let hold = try Descriptor(opening: path + "/.hold-" + name, in: path)
-        if hold.lock(waiting: false) { return hold }
-        let wasHeld = errno == EWOULDBLOCK
-        hold.close()
-        if wasHeld { return nil }
-        throw failed("could not be locked", path)
     }
 
     /// The folder while it is locked.
@@ -82,12 +72,6 @@ struct Directory: Sendable {
             guard unlink(path + "/" + name) == 0, sync() else { throw failed("could not be written", path) }
         }
 
-        /// Forgets a name that nobody will hold any more.
-        func forgetHold(_ name: String) {
-            // Left behind it would be an empty file, and no failure.
-            unlink(path + "/.hold-" + name)
-        }
-
         /// The names of the files, without those that are for the folder's own use.
         func names() throws -> [String] {
             do {
@@ -116,10 +100,10 @@ struct Descriptor: Sendable {
         guard number >= 0 else { throw failed("could not be opened", path) }
     }
 
-    fileprivate func lock(waiting: Bool) -> Bool {
+    fileprivate func lock() -> Bool {
         var status: Int32
         repeat {
-            status = flock(number, waiting ? LOCK_EX : LOCK_EX | LOCK_NB)
+            status = flock(number, LOCK_EX)
         } while status != 0 && errno == EINTR
         return status == 0
     }

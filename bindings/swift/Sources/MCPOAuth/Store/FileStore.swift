@@ -9,9 +9,6 @@ public struct FileStore: CredentialStore {
 
     /// A sign-in that has been over for so long that nobody will ask for its record again.
     private static let abandoned: TimeInterval = 60 * 60
-    /// As long as a refresh and one repetition may take.
-    private static let holdPatience: Duration = .seconds(40)
-    private static let holdPause: Duration = .milliseconds(25)
 
     /// The store in the folder at this URL, which is made if need be and belongs to the store alone.
     public init(at folder: URL) throws {
@@ -63,21 +60,8 @@ public struct FileStore: CredentialStore {
         return try await directory.locked { folder in
             guard try generationOf(name, in: folder) == expected else { return .conflict }
             try folder.remove(name)
-            folder.forgetHold(name)
             return .done
         }
-    }
-
-    public func hold(_ key: String) async throws -> Hold? {
-        let name = fileName(key)
-        let end = ContinuousClock.now + Self.holdPatience
-        while ContinuousClock.now < end {
-            if let descriptor = try directory.tryHold(name) {
-                return Hold { descriptor.close() }
-            }
-            try await Task.sleep(for: Self.holdPause)
-        }
-        return nil
     }
 
     private func generationOf(_ name: String, in folder: Directory.Open) throws -> UInt64? {

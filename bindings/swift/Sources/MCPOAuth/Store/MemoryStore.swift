@@ -5,8 +5,6 @@ import Foundation
 /// Keeps everything in memory and forgets it when let go.
 public actor MemoryStore: CredentialStore {
     private var records: [String: (generation: UInt64, record: Data)] = [:]
-    private var held: Set<String> = []
-    private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
 
     /// An empty store.
     public init() {}
@@ -25,23 +23,6 @@ public actor MemoryStore: CredentialStore {
         guard records[key]?.generation == expected else { return .conflict }
         records[key] = nil
         return .done
-    }
-
-    public func hold(_ key: String) async -> Hold? {
-        if !held.insert(key).inserted {
-            await withCheckedContinuation { waiting[key, default: []].append($0) }
-        }
-        return Hold { Task { await self.release(key) } }
-    }
-
-    private func release(_ key: String) {
-        if waiting[key]?.isEmpty == false {
-            // Handed on, and so still held.
-            waiting[key]?.removeFirst().resume()
-        } else {
-            waiting[key] = nil
-            held.remove(key)
-        }
     }
 }
 

@@ -49,10 +49,13 @@ public struct SignInPage: Sendable, Equatable {
     public var newScopes: [String]
     /// Which addresses may be connected to by who follows the page without a user.
     public var reach: Reach
+    /// When the sign-in is given up.
+    public var expiry: Date?
 
     /// A page of these parts, for a ``UserAgent`` to be tried with.
     public init(
-        url: URL, redirectURI: String, issuer: String, scopes: [String], newScopes: [String], reach: Reach
+        url: URL, redirectURI: String, issuer: String, scopes: [String], newScopes: [String], reach: Reach,
+        expiry: Date? = nil
     ) {
         self.url = url
         self.redirectURI = redirectURI
@@ -60,6 +63,7 @@ public struct SignInPage: Sendable, Equatable {
         self.scopes = scopes
         self.newScopes = newScopes
         self.reach = reach
+        self.expiry = expiry
     }
 }
 
