@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -136,13 +137,21 @@ class Forgetful(SharedStoreContract):
 
 
 class Unlocked(FileStore):
-    """Reads and writes with nobody kept from it meanwhile."""
+    """Reads and writes with nobody kept from it meanwhile, once another process is there to do the same."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._meeting = folder.parent
 
     def save(self, key: str, body: bytes, *, expected: int | None, **rest: Any) -> bool:
+        (self._meeting / f"here-{os.getpid()}").touch()
+        patience = time.monotonic() + 20
+        while len(list(self._meeting.glob("here-*"))) < 2 and time.monotonic() < patience:
+            time.sleep(0.001)
         held = self.load(key)
         if (None if held is None else held.generation) != expected:
             return False
-        time.sleep(0.001)
+        time.sleep(0.005)
         held = self.load(key)
         return super().save(key, body, expected=None if held is None else held.generation, **rest)
 
