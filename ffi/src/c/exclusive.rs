@@ -84,6 +84,7 @@ mod tests {
     use super::*;
     use crate::c::boundary::guard;
 
+    // ROB-09
     #[test]
     fn one_call_at_a_time_gets_in() {
         let handle = Exclusive::new(1);
@@ -97,6 +98,7 @@ mod tests {
         assert_eq!(handle.enter().err(), Some(Status::Busy));
     }
 
+    // ROB-09
     #[test]
     fn a_handle_in_which_a_call_panicked_can_only_be_freed() {
         let handle = Exclusive::new(1);
