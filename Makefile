@@ -180,10 +180,19 @@ bench: ## Measure what the core costs, beside the bare primitives and beside rmc
 HOSTS = rust go python
 STORE = postgres
 EXPIRIES = 10000
+RACES := tools/with python3 $(if $(filter go,$(HOSTS)),go=golang pkg-config) --
+FEW := --processes 3 --accounts 20 --expiries 60
 
 .PHONY: races
-races: ## Let ten processes race for 10,000 refreshes: HOSTS=rust go python, STORE=postgres or file, EXPIRIES=10000
-	tools/with python3 -- tests/services/with postgres -- tests/races/run --hosts $(HOSTS) --store $(STORE) --expiries $(EXPIRIES)
+races: ## Let ten processes race for 10,000 refreshes: HOSTS=rust go python, STORE=postgres or file, EXPIRIES=10000, KILL=1
+	$(RACES) tests/services/with $(filter postgres,$(STORE)) -- \
+		tests/races/run --hosts $(HOSTS) --store $(STORE) --expiries $(EXPIRIES) $(if $(KILL),--kill --accounts 20)
+
+.PHONY: test-races
+test: test-races
+test-races:
+	$(RACES) tests/services/with postgres -- tests/races/run --hosts $(HOSTS) --store postgres $(FEW)
+	$(RACES) tests/races/run --hosts $(HOSTS) --store file $(FEW)
 
 .PHONY: scale
 scale: ## Measure what a sleeping sign-in costs among a thousand and among a million

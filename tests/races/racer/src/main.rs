@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use mcp_oauth_core::{Config, Settings};
 use mcp_oauth_host::store::{FileStore, PostgresStore};
-use mcp_oauth_host::{Authorizer, Headless, Store};
+use mcp_oauth_host::{Authorizer, Challenged, Headless, Recovery, Store};
+use reqwest::StatusCode;
+use reqwest::header::WWW_AUTHENTICATE;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::task::JoinSet;
@@ -28,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [store, url, accounts] = arguments.as_slice() else {
         return Err("usage: mcp-oauth-racer STORE URL ACCOUNTS".into());
     };
-    let racer = Racer::new(open(store).await?, url, accounts.parse()?)?;
+    let racer = Arc::new(Racer::new(open(store).await?, url, accounts.parse()?)?);
     println!("ready");
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
@@ -70,32 +72,12 @@ impl Racer {
     }
 
     /// Does for all accounts at once what a line says, and tells what came of it.
-    async fn run(&self, what: &str) -> serde_json::Value {
+    async fn run(self: &Arc<Self>, what: &str) -> serde_json::Value {
         let mut tasks = JoinSet::new();
-        for (number, account) in self.accounts.iter().enumerate() {
-            let (account, url, http) = (account.clone(), self.url.clone(), self.http.clone());
+        for number in 0..self.accounts.len() {
+            let racer = Arc::clone(self);
             let sign_in = what == "sign-in";
-            tasks.spawn(async move {
-                if sign_in {
-                    account.sign_in().await.map_err(code)?;
-                }
-                let token = account.token("POST", &url).await.map_err(code)?;
-                let token = token.ok_or("absent")?;
-                if !number.is_multiple_of(TRIED) {
-                    return Ok(());
-                }
-                let request = http
-                    .post(url)
-                    .header("authorization", token.header().expose())
-                    .header("content-type", "application/json")
-                    .header("accept", "application/json, text/event-stream")
-                    .body(PING);
-                match request.send().await.map(|answer| answer.status().as_u16()) {
-                    // Whatever the server makes of the call, it has let it in.
-                    Ok(status) if status != 401 => Ok(()),
-                    _ => Err("refused".to_owned()),
-                }
-            });
+            tasks.spawn(async move { racer.one(number, sign_in).await });
         }
         let mut held = 0;
         let mut lost = BTreeMap::<String, u32>::new();
@@ -106,6 +88,43 @@ impl Racer {
             }
         }
         json!({ "held": held, "lost": lost })
+    }
+
+    /// Gets the token of one account, or says why there is none.
+    async fn one(&self, number: usize, sign_in: bool) -> Result<(), String> {
+        let account = &self.accounts[number];
+        if sign_in {
+            account.sign_in().await.map_err(code)?;
+        }
+        loop {
+            let token = account.token("POST", &self.url).await.map_err(code)?;
+            let token = token.ok_or("absent")?;
+            if !number.is_multiple_of(TRIED) {
+                return Ok(());
+            }
+            let request = self
+                .http
+                .post(&self.url)
+                .header("authorization", token.header().expose())
+                .header("content-type", "application/json")
+                .header("accept", "application/json, text/event-stream")
+                .body(PING);
+            let answer = request.send().await.map_err(|_| "unreachable")?;
+            // Whatever the server makes of the call, it has let it in.
+            if answer.status() != StatusCode::UNAUTHORIZED {
+                return Ok(());
+            }
+            // It may have expired on the way.
+            let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
+            let challenged = Challenged {
+                status: 401,
+                www_authenticate: challenges.map(|line| line.as_bytes().to_vec()).collect(),
+                generation: Some(token.generation()),
+            };
+            if account.recover(challenged).await.map_err(code)? == Recovery::NotAuthorization {
+                return Err("refused".into());
+            }
+        }
     }
 }
 
