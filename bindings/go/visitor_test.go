@@ -53,8 +53,19 @@ func (v *visitor) page(t *testing.T) *Page {
 // consent is what a user's browser comes back with.
 func consent(t *testing.T, page *Page) string {
 	t.Helper()
+	return consentOf(t, page, "user-1")
+}
+
+// consentOf is that of a person by this name.
+func consentOf(t *testing.T, page *Page, person string) string {
+	t.Helper()
 	browser := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := browser.Get(page.URL())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page.URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.AddCookie(&http.Cookie{Name: "subject", Value: person})
+	response, err := browser.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@
 
 mod by_name;
 mod hostile;
+mod isolation;
 mod lifecycle;
 mod people;
 mod processes;

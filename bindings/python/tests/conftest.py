@@ -50,6 +50,10 @@ class Testbed:
                 behaviour[group] = members
         httpx2.put(f"{self._admin}/behaviour", json=behaviour).raise_for_status()
 
+    def asked(self, endpoint: str) -> list[dict[str, str]]:
+        """The requests to an endpoint, as far as their values are no secrets."""
+        return [entry["values"] for entry in self.ask("log") if entry["endpoint"] == endpoint]
+
     def counts(self) -> dict[str, int]:
         return self.ask("counts")
 
@@ -98,10 +102,10 @@ def visit(url: str) -> None:
         page.read()
 
 
-def callback_of(url: str) -> str:
-    """Where a page sends the browser back to, when nobody listens there."""
+def callback_of(url: str, person: str = "user-1") -> str:
+    """Where a page sends a person's browser back to, when nobody listens there."""
     while True:
-        location = httpx2.get(url).headers["location"]
+        location = httpx2.get(url, headers={"cookie": f"subject={person}"}).headers["location"]
         if "code=" in location or "error=" in location:
             return location
         url = location
@@ -117,6 +121,19 @@ def oauth(testbed: Testbed, person: Person) -> Iterator[OAuth]:
     oauth = OAuth(testbed.url, store=MemoryStore(), open_url=person)
     yield oauth
     oauth.close()
+
+
+def call_tool(testbed: Testbed, oauth: OAuth, tool: str) -> str:
+    """What a tool answers."""
+    call = {"name": tool, "arguments": {"text": "milk"}}
+    answer = httpx2.post(
+        testbed.url,
+        auth=oauth,
+        timeout=20,
+        json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call},
+        headers={"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"},
+    )
+    return answer.raise_for_status().json()["result"]["content"][0]["text"]
 
 
 LIST_TOOLS: dict[str, Any] = {

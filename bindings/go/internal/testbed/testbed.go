@@ -119,6 +119,30 @@ func (b *Bed) Counts() Counts {
 	return counts
 }
 
+// Entry is one request that came.
+type Entry struct {
+	Endpoint string            `json:"endpoint"`
+	Values   map[string]string `json:"values"`
+}
+
+// Log tells which requests came so far.
+func (b *Bed) Log() []Entry {
+	var log []Entry
+	b.get("/log", &log)
+	return log
+}
+
+// Asked tells how many requests came for an endpoint.
+func (b *Bed) Asked(endpoint string) int {
+	asked := 0
+	for _, entry := range b.Log() {
+		if entry.Endpoint == endpoint {
+			asked++
+		}
+	}
+	return asked
+}
+
 // ExpireAccessTokens makes every access token expired.
 func (b *Bed) ExpireAccessTokens() { b.do(http.MethodPost, "/expire_access_tokens", nil) }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_oauth_core::{
-    CallbackText, Event, Ignored, Machine, Next, OpenUrl, Outcome, Secret, SecretBytes, StoreKey,
+    CallbackText, Event, Ignored, Machine, OpenUrl, Outcome, Secret, SecretBytes, StoreKey,
 };
 
 use super::Driver;
@@ -54,10 +54,8 @@ impl Driver {
             return Ok(());
         }
         self.calls.send_modify(|calls| calls.changes += 1);
-        // Where nobody carries out what comes next, that is done here.
-        if let Ok(mut flow) = self.flow.try_lock()
-            && matches!(self.machine().next(), Next::Do(_))
-        {
+        // Where nobody carries out what comes next, that is done here, and what it came to is told.
+        if let Ok(mut flow) = self.flow.try_lock() {
             let mut calls = self.calls.subscribe();
             self.run(&mut flow, &mut calls).await?;
         }
