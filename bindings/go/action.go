@@ -65,6 +65,12 @@ func (d *driver) bind(ctx context.Context, f *flow, next *machine.Next) error {
 // visit shows a page and waits for the user to come back.
 func (d *driver) visit(ctx context.Context, f *flow, step *machine.Step) error {
 	next := &step.Next
+	d.mu.Lock()
+	left := d.left
+	d.mu.Unlock()
+	if left != nil && left.action == next.ID {
+		return d.revisit(ctx, left)
+	}
 	page := &Page{
 		Issuer:      next.Issuer,
 		RedirectURI: next.RedirectURI,
@@ -98,6 +104,25 @@ func (d *driver) visit(ctx context.Context, f *flow, step *machine.Step) error {
 		return d.decline(f, next.ID, errNoCallback)
 	}
 	return d.awaitCallback(ctx, f, step)
+}
+
+// revisit looks whether a sign-in that was left pending has ended: in the store, where another process may have finished it, and
+// on the clock. If not, the page that is needed is still the same, and no server is asked.
+func (d *driver) revisit(ctx context.Context, left *leftPending) error {
+	step, err := d.answer(tick)
+	if err == nil && step.Next.ID == left.action {
+		record, failure := d.store.Load(ctx, d.key)
+		if failure != nil || record.Generation == 0 {
+			return left.needed
+		}
+		step, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+			return m.StoreChanged(record.Body, now)
+		})
+	}
+	if err == nil && step.Next.ID == left.action {
+		return left.needed
+	}
+	return err
 }
 
 var (

@@ -62,6 +62,7 @@ func (d *driver) credential(ctx context.Context, method, url string) (credential
 		d.mu.Unlock()
 		switch {
 		case credentials == machine.RefreshDue:
+			d.turnAway()
 			if step, err := d.settle(ctx, refresh); err != nil || step.Outcome == machine.Ignored {
 				return credential{}, err
 			}

@@ -47,17 +47,28 @@ type driver struct {
 	step   machine.Step
 	flow   *flow
 	closed bool
+	// left is the sign-in that the machine waits for, though nobody here can show its page.
+	left *leftPending
 	// lifetime is that of the token last asked about.
 	lifetime lifetime
 	// given is the token last given out. Nobody may change it (oauth2.TokenSource), and so all who get it share it.
 	given atomic.Pointer[oauth2.Token]
 }
 
+// leftPending is a sign-in that goes on wherever its callback arrives.
+type leftPending struct {
+	// action is the id of the opening of its page.
+	action uint64
+	needed *NeedsUserError
+}
+
 // flow is the carrying out of actions until the machine rests.
 type flow struct {
 	// values are those of the context of whoever began the flow, without its end.
 	values context.Context
-	done   chan struct{}
+	// resumed: it began with a sign-in that was left pending.
+	resumed bool
+	done    chan struct{}
 	// err is what came of it, once done is closed.
 	err error
 
@@ -153,8 +164,8 @@ func (d *driver) load(ctx context.Context) (machine.Kind, error) {
 	}
 }
 
-// free tells whether no flow is under way; then the mutex is held. Otherwise it has waited for the one that was, and gives the
-// error of that: theirs was ours, and a second try would ask the user the same again.
+// free tells whether no flow is under way, nor a sign-in left pending; then the mutex is held. Otherwise it has waited for the one
+// that was, and gives the error of that: theirs was ours, and a second try would ask the user the same again.
 func (d *driver) free(ctx context.Context) (bool, error) {
 	if ctx.Err() != nil {
 		return false, abandoned(ctx)
@@ -164,8 +175,11 @@ func (d *driver) free(ctx context.Context) (bool, error) {
 		d.mu.Unlock()
 		return false, ErrClosed
 	}
-	if d.flow == nil {
+	if d.flow == nil && d.left == nil {
 		return true, nil
+	}
+	if d.flow == nil {
+		return false, d.await(ctx, d.begin(ctx))
 	}
 	lost := d.flow.abandoned
 	err := d.await(ctx, d.flow)
@@ -189,7 +203,12 @@ func (d *driver) resume(ctx context.Context, event event) (bool, error) {
 
 // begin starts a flow. The mutex is held.
 func (d *driver) begin(ctx context.Context) *flow {
-	f := &flow{values: context.WithoutCancel(ctx), done: make(chan struct{}), reach: d.config.Reach()}
+	f := &flow{
+		values:  context.WithoutCancel(ctx),
+		resumed: d.left != nil,
+		done:    make(chan struct{}),
+		reach:   d.config.Reach(),
+	}
 	f.ctx, f.giveUp = context.WithCancel(f.values)
 	d.flow = f
 	go d.run(f)
@@ -229,6 +248,9 @@ func (d *driver) tell(event event) (machine.Step, error) {
 	step, err := event(d.machine, d.now())
 	if err == nil {
 		d.step = step
+		if d.left != nil && d.left.action != step.Next.ID {
+			d.left = nil
+		}
 	}
 	return step, err
 }
@@ -295,6 +317,10 @@ func (d *driver) carryOutAll(f *flow) (err error) {
 		step := d.step
 		if step.Next.Kind.Rests() {
 			d.mu.Unlock()
+			if failure := step.Next.Failure; f.resumed && failure != nil && failure.Code == codeExpired {
+				// That nobody came in time is no reason not to ask again.
+				return nil
+			}
 			return explain(step.Next.Failure, f.trouble)
 		}
 		ctx := f.ctx
@@ -303,9 +329,32 @@ func (d *driver) carryOutAll(f *flow) (err error) {
 			f.closeRedirect()
 		}
 		if err := d.carryOut(ctx, f, &step); err != nil {
-			d.restart()
+			if needed, ok := err.(*NeedsUserError); !ok || !d.leave(step.Next.ID, needed) {
+				d.restart()
+			}
 			return err
 		}
+	}
+}
+
+// leave lets the machine wait for a sign-in that goes on elsewhere, if it still does.
+func (d *driver) leave(action uint64, needed *NeedsUserError) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.step.Next.ID == action {
+		d.left = &leftPending{action, needed}
+	}
+	return d.left != nil
+}
+
+// turnAway gives up waiting for a sign-in that was left pending: what is to be done now cannot wait for a person. Whoever gets
+// its callback finds it in the store.
+func (d *driver) turnAway() {
+	d.mu.Lock()
+	waiting := d.left != nil && d.flow == nil && !d.closed
+	d.mu.Unlock()
+	if waiting {
+		d.restart()
 	}
 }
 
@@ -328,7 +377,7 @@ func (d *driver) replace(other *machine.Machine, step machine.Step) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.machine.Close()
-	d.machine, d.step = other, step
+	d.machine, d.step, d.left = other, step, nil
 }
 
 func (d *driver) isClosed() bool {
@@ -356,7 +405,7 @@ func (d *driver) takeOver(other *driver) bool {
 		return false
 	}
 	d.machine, other.machine = other.machine, d.machine
-	d.step = other.step
+	d.step, d.left = other.step, nil
 	return true
 }
 

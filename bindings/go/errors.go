@@ -46,6 +46,7 @@ const (
 // The codes that the driver itself looks at.
 const (
 	codeCancelled       = "cancelled"
+	codeExpired         = "expired"
 	codeNeedsUser       = "needs_user"
 	codeRefreshRejected = "refresh_rejected"
 )

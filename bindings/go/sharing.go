@@ -53,6 +53,10 @@ func (d *driver) storeChanged(ctx context.Context) error {
 	if f != nil && err == nil && step.Outcome == machine.Advanced {
 		f.turn()
 	}
+	if f == nil && err == nil && step.Outcome == machine.Advanced && !step.Next.Kind.Rests() {
+		// A sign-in that was left pending is not needed any more.
+		return d.await(ctx, d.begin(ctx))
+	}
 	d.mu.Unlock()
 	if err != nil || f != nil || step.Outcome != machine.Advanced {
 		return err
@@ -64,6 +68,7 @@ func (d *driver) storeChanged(ctx context.Context) error {
 // interrupt ends the flow under way, if there is one, and tells the machine of an event that begins another.
 func (d *driver) interrupt(ctx context.Context, event event) error {
 	for ctx.Err() == nil {
+		d.turnAway()
 		d.mu.Lock()
 		switch {
 		case d.closed:

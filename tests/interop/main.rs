@@ -6,5 +6,6 @@ mod isolation;
 mod lifecycle;
 mod people;
 mod processes;
+mod quiet;
 mod quirks;
 mod scene;

@@ -183,6 +183,14 @@ impl Driver {
         flow.last.clone()
     }
 
+    /// Gives up the machine for one that knows nothing yet. What the other left in the store is as good as ever.
+    fn begin_anew(&self, flow: &mut Flow) {
+        let surroundings = &self.surroundings;
+        let config = Arc::clone(&surroundings.config);
+        *self.machine() = Machine::new(config, &surroundings.account);
+        (flow.page, flow.begun) = (None, None);
+    }
+
     /// The page of a pending sign-in that this user agent could not show, as long as the sign-in is not given up.
     fn page_nobody_sees(&self, flow: &mut Flow) -> Option<Box<OpenUrl>> {
         let page = flow.page.take()?;

@@ -61,7 +61,13 @@ class Driver:
                 raise Closed
             if self._ended is not None:
                 return None, self._ended
+            if isinstance(state := self._machine.next(), Next.OPEN_URL):
+                # Left pending; perhaps it has ended since.
+                return None, self._begin(self._machine, state)
             step = tell(self._machine, event(self._machine, now_ms()))
+            if step.outcome is Outcome.ADVANCED and isinstance(step.next, Next.FAILED):
+                # At once: what failed before would fail again.
+                raise AuthorizationError(step.next.failure)
             if is_rest(step.next):
                 return step.outcome, None
             return step.outcome, self._begin(self._machine, step.next)
@@ -75,6 +81,13 @@ class Driver:
                 return self._ended
             state = self._machine.next()
             return None if is_rest(state) else self._begin(self._machine, state)
+
+    def turn_away(self) -> None:
+        """Gives up waiting for a sign-in that was left pending: what is to be done now cannot wait for a person. Whoever gets
+        its callback finds it in the store."""
+        with self._lock:
+            if self._ended is None and isinstance(self._machine.next(), Next.OPEN_URL):
+                self._machine = self._host.machine()
 
     def sign_out(self, forget_client: bool) -> tuple[bool, Future[Next] | None]:
         """Acts at once, in whatever phase the machine is: whether it was told, and what to wait for. Not while a sign-in in
@@ -155,6 +168,8 @@ class Driver:
         """Ends the flow under way, and keeps tokens that came from elsewhere."""
 
         def work() -> None:
+            if isinstance(self._machine.next(), Next.OPEN_URL):
+                self._machine = self._host.machine()
             machine = self._machine
             run = Run(self._host, machine, headless=True)
             # What cannot be read is no reason not to write.
@@ -183,6 +198,10 @@ class Driver:
                 if self._run is not None:
                     self._run.interrupt()
                     return
+                # A sign-in that was left pending is not needed any more, say.
+                ended = None if is_rest(step.next) else self._begin(machine, step.next)
+            if ended is not None:
+                ended.result()
             if isinstance(step.next, Next.FAILED):
                 raise AuthorizationError(step.next.failure)
 
@@ -220,19 +239,24 @@ class Driver:
 
         def work() -> None:
             action = state
+            # One that was left pending, and shall not be in the way of another when it has ended.
+            left = isinstance(state, Next.OPEN_URL)
             while True:
                 result: Next | BaseException
                 try:
-                    result = run.until_rest(action)
+                    result = run.until_rest(run.revisit() if left else action)
                 except BaseException as error:
                     result = error
                 with self._lock:
                     action = machine.next()
-                    if isinstance(result, NeedsUser) and self._run is run:
-                        # The sign-in goes on wherever its callback arrives. This machine begins anew, with what is stored.
-                        self._machine = self._host.machine()
-                    elif isinstance(result, Next | AuthorizationError) and self._run is run and not is_rest(action):
+                    # The sign-in goes on wherever its callback arrives, and this machine waits for what comes of it.
+                    pending = isinstance(result, NeedsUser) and isinstance(action, Next.OPEN_URL)
+                    told = isinstance(result, Next | AuthorizationError) and not (pending or is_rest(action))
+                    if told and self._run is run:
+                        left = False
                         continue  # It was told to sign out in the last moment.
+                    if left and isinstance(result, AuthorizationError) and result.code == "expired":
+                        result = action
                     self._end(ended, result)
                     return
 

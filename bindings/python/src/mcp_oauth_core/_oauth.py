@@ -233,6 +233,8 @@ class OAuth(_Auth):
         """Puts the token on a request, refreshed if that is due, and tells its generation."""
         headers = self._driver.request_headers(request.method, url)
         if not isinstance(headers, RequestHeaders.READY):
+            if isinstance(headers, RequestHeaders.REFRESH_DUE):
+                self._driver.turn_away()
             if (reading := self._driver.read_grant()) is not None:
                 yield _Waiting(reading)
                 headers = self._driver.request_headers(request.method, url)

@@ -6,6 +6,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ._errors import AuthorizationError, NeedsUser
@@ -113,6 +114,19 @@ class Run:
             self._close_listener()
         if isinstance(state, Next.FAILED):
             raise AuthorizationError(state.failure) from self._trouble
+        return state
+
+    def revisit(self) -> Next:
+        """Looks whether a sign-in that was left pending has ended: on the clock, and in the store, where another process may
+        have finished it. Says what the machine wants now."""
+        machine = self.machine
+        state = tell(machine, machine.tick(now_ms())).next
+        if isinstance(state, Next.OPEN_URL):
+            # What cannot be read now is found when the callback arrives.
+            with suppress(Exception):
+                held = self._host.store.load(self._host.config.grant_key(self._host.account))
+                if held is not None:
+                    state = tell(machine, machine.store_changed(held.body, now_ms())).next
         return state
 
     def _carry_out(self, action: Next) -> Next:

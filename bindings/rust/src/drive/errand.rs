@@ -3,13 +3,16 @@
 use std::sync::atomic::Ordering;
 
 use mcp_oauth_core::{
-    Challenge, Event, Ignored, Next, Outcome, ProvidedTokens, RequestHeaders, Verdict,
+    Challenge, Code, Event, Ignored, Next, Outcome, ProvidedTokens, RequestHeaders, Verdict,
 };
 use tokio::sync::watch;
 
 use super::{Calls, Driver, Flow, now};
 use crate::authorizer::{Challenged, Recovery, Token};
 use crate::error::Error;
+
+/// Most refreshes for one token: where it lives for seconds, one that another process got may have expired when it is found.
+const MAX_REFRESHES: usize = 3;
 
 /// What a caller wants.
 pub(crate) enum Errand {
@@ -54,6 +57,10 @@ impl Driver {
             // Theirs was ours: a second try would ask the user the same again.
             flow.last.clone()?;
         }
+        if flow.page.is_some() {
+            self.look_at_the_page_left(&errand, flow, &mut calls)
+                .await?;
+        }
         if matches!(self.machine().next(), Next::Do(_)) {
             // The stored credentials have not been read yet, or a flow was left behind.
             self.run(flow, &mut calls).await?;
@@ -64,7 +71,10 @@ impl Driver {
                 Ok(Settled::Done)
             }
             Errand::Token { method, url } => {
-                if self.is_refresh_due(&method, &url) {
+                for _ in 0..MAX_REFRESHES {
+                    if !self.is_refresh_due(&method, &url) {
+                        break;
+                    }
                     self.tell_and_run(Event::Refresh, flow, &mut calls).await?;
                 }
                 Ok(Settled::Token(self.ready_token(&method, &url)))
@@ -73,6 +83,28 @@ impl Driver {
                 let recovery = self.answer_challenge(&challenged, flow, &mut calls).await?;
                 Ok(Settled::Recovered(recovery))
             }
+        }
+    }
+
+    /// A sign-in was left pending: another process may have finished it, or its time may be up. An errand that takes no person
+    /// does not wait for one: whoever gets the callback finds the sign-in in the store.
+    async fn look_at_the_page_left(
+        &self,
+        errand: &Errand,
+        flow: &mut Flow,
+        calls: &mut watch::Receiver<Calls>,
+    ) -> Result<(), Error> {
+        if let Errand::Token { method, url } = errand
+            && self.is_refresh_due(method, url)
+        {
+            self.begin_anew(flow);
+            return Ok(());
+        }
+        // What cannot be read now is found when it is needed.
+        let _ = self.look().await;
+        match self.run(flow, calls).await {
+            Err(Error::Failed(failure)) if failure.code() == Code::Expired => Ok(()),
+            ended => ended,
         }
     }
 
