@@ -161,8 +161,8 @@ check-swift:
 WITH_GATEWAY := tools/with go=golang pkg-config python3 -- tests/services/with postgres -- tests/gateway/run
 
 .PHONY: gateway
-gateway: ## Kill replicas of a gateway while users sign in through it: HOST=go or python for one of the two
-	$(WITH_GATEWAY) $(filter go python,$(HOST))
+gateway: ## Kill replicas of a gateway while users sign in through it: HOSTS=go python
+	$(WITH_GATEWAY) $(filter go python,$(HOSTS))
 
 .PHONY: test-gateway
 test: test-gateway

@@ -13,6 +13,8 @@ from fleet import Broken, browse
 MOST_SIGN_INS = 10
 #: The library lets the outcome of so many refreshes in a row be unknown before it asks the user (MAX_UNKNOWN_REFRESHES).
 UNKNOWN_REFRESHES = 2
+#: A claim keeps everybody else from refreshing for a minute, and its owner was not killed later than this before its end.
+CLAIM_SECONDS = 45
 #: Longer than a replica that was killed can keep others from refreshing (CLAIM_MS), twice in a row.
 PATIENCE_SECONDS = 150
 
@@ -51,8 +53,8 @@ class User:
     def __init__(self, name, gateway, server, tally):
         self.name, self.gateway, self.tally = name, gateway, tally
         self._server = "server=" + urllib.parse.quote(server, safe="")
-        # Replicas that were killed while they had a call of this user, since the last one that was answered.
-        self._broken_calls = 0
+        # When replicas were killed that had a call of this user, since the last one that was answered.
+        self._kills = []
 
     def sign_in(self, after_connect=None, during_callback=None):
         """Signs in, once more where a replica was killed that had sent the code. What is given is called at that step, with the
@@ -82,10 +84,10 @@ class User:
 
     def come_back(self, callback, kill_during=None):
         """Whether that was the end of the sign-in; otherwise where to begin another one."""
-        answer, broken = self._ask("GET", callback, kill_during=kill_during)
+        answer, kills = self._ask("GET", callback, kill_during=kill_during)
         if answer.status == 200:
             return True, None
-        if not broken:
+        if not kills:
             raise Lost(f"{self.name} came back in vain: {answer}")
         # Whoever was killed had taken the sign-in, and may have finished it.
         url = self.connect()
@@ -94,27 +96,35 @@ class User:
     def call(self, at=None, kill_during=None):
         """Calls the tool. Asked to sign in again, the user does, which is a loss unless kills explain it."""
         began = time.monotonic()
-        answer, broken = self._ask("GET", f"/whoami?{self._server}", at, kill_during)
-        self._broken_calls += broken
+        answer, kills = self._ask("GET", f"/whoami?{self._server}", at, kill_during)
+        self._kills += kills
         self.tally.waited(time.monotonic() - began)
         if answer.status == 401:
-            if self._broken_calls < UNKNOWN_REFRESHES:
+            if self._unknown_refreshes() < UNKNOWN_REFRESHES:
                 raise Lost(f"{self.name} is asked to sign in again")
-            self._broken_calls = 0
+            self._kills = []
             self.tally.count("asked_again")
             self.sign_in()
             self.call()
             return
         if answer.status != 200:
             raise Lost(f"{self.name} cannot call the tool: {answer}")
-        self._broken_calls = 0
+        self._kills = []
         self.tally.count("calls")
         who = json.loads(answer.body["tool"][0]["text"])["subject"]
         if who != self.name:
             raise Lost(f"{self.name} acts as {who}")
 
+    def _unknown_refreshes(self):
+        """How many refreshes of this user the kills can have hit at most."""
+        hit = []
+        for at in self._kills:
+            if not hit or at - hit[-1] > CLAIM_SECONDS:
+                hit.append(at)
+        return len(hit)
+
     def _ask(self, method, target, at=None, kill_during=None):
-        """The answer, from the other replica where a connection breaks, and how often one broke that had the request."""
+        """The answer, from the other replica where a connection breaks, and when those were killed that had the request."""
         replica = at or self.gateway.next()
         if kill_during is None:
             return self._insist(method, target, replica)
@@ -124,16 +134,17 @@ class User:
             return asking.result()
 
     def _insist(self, method, target, replica):
-        broken = 0
+        kills = []
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 answer = self.gateway.ask(self.name, method, target, replica)
                 if answer.status != 503 or time.monotonic() > deadline:
-                    return answer, broken
+                    return answer, kills
                 self.tally.count("refused_for_now")
                 time.sleep(max(1, int(answer.headers["Retry-After"])))
             except Broken as error:
-                broken += error.sent
+                if error.sent:
+                    kills.append(time.monotonic())
                 replica = self.gateway.other(replica)
                 time.sleep(random.uniform(0.02, 0.1))

@@ -110,7 +110,7 @@ func (g *gateway) callback(w http.ResponseWriter, r *http.Request) {
 	callback := g.origin + callbackPath + "?" + r.URL.RawQuery
 	signIn, err := mcpoauth.FindSignIn(r.Context(), g.store, callback)
 	if err == nil && signIn.Account != user {
-		// Somebody has been given the link of another user, to make them use an account that is not theirs.
+		// Somebody was sent the URL of another user's sign-in: the other would get what this one has consented to.
 		err = mcpoauth.ErrUnknownSignIn
 	}
 	if err != nil {
