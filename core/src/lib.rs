@@ -85,7 +85,7 @@ pub use entropy::{Entropy, EntropyError};
 pub use error::{Advice, Code, ConfigError, Failure, Fault, Misuse, RecordError, Stage};
 pub use event::*;
 pub use machine::*;
-pub use pending::Pending;
+pub use pending::{Full, Pending};
 pub use provided::ProvidedTokens;
 pub use scope::ScopeSet;
 pub use secret::{Secret, SecretBytes};
