@@ -186,7 +186,7 @@ FEW := --processes 3 --accounts 20 --expiries 60
 .PHONY: races
 races: ## Let ten processes race for 10,000 refreshes: HOSTS=rust go python, STORE=postgres or file, EXPIRIES=10000, KILL=1
 	$(RACES) tests/services/with $(filter postgres,$(STORE)) -- \
-		tests/races/run --hosts $(HOSTS) --store $(STORE) --expiries $(EXPIRIES) $(if $(KILL),--kill --accounts 20)
+		tests/races/run --hosts $(HOSTS) --store $(STORE) --expiries $(EXPIRIES) $(if $(KILL),--kill)
 
 .PHONY: test-races
 test: test-races

@@ -106,11 +106,15 @@ func (d *driver) visit(ctx context.Context, f *flow, step *machine.Step) error {
 	return d.awaitCallback(ctx, f, step)
 }
 
-// revisit looks whether a sign-in that was left pending has ended: in the store, where another process may have finished it, and
-// on the clock. If not, the page that is needed is still the same, and no server is asked.
+// revisit looks whether a sign-in that was left pending has ended: on the clock, and in the store, where another process may have
+// taken its callback, or signed in otherwise. If not, the page that is needed is still the same, and no server is asked.
 func (d *driver) revisit(ctx context.Context, left *leftPending) error {
 	step, err := d.answer(tick)
 	if err == nil && step.Next.ID == left.action {
+		if d.isTaken(ctx, left.needed.page) {
+			d.restart()
+			return nil
+		}
 		record, failure := d.store.Load(ctx, d.key)
 		if failure != nil || record.Generation == 0 {
 			return left.needed
@@ -123,6 +127,16 @@ func (d *driver) revisit(ctx context.Context, left *leftPending) error {
 		return left.needed
 	}
 	return err
+}
+
+// isTaken tells whether the callback of a pending sign-in has come already.
+func (d *driver) isTaken(ctx context.Context, page *Page) bool {
+	key, err := machine.KeyOfCallback(page.URL())
+	if err != nil {
+		return false
+	}
+	record, err := d.store.Load(ctx, key)
+	return err == nil && record.Generation == 0
 }
 
 var (

@@ -118,6 +118,24 @@ func TestWhoeverWaitsForAPersonFindsWhatAnotherProcessHasFinished(t *testing.T) 
 	}
 }
 
+func TestAPageWhereThePersonSaidNoIsFollowedByAnother(t *testing.T) {
+	bed := testbed.Start(t, nil)
+	store := &MemoryStore{}
+	here, there := tenant(t, bed, store, ""), tenant(t, bed, store, "")
+	page := wantPage(t, call(t, bed, here, "whoami"))
+	bed.Behave(testbed.Behaviour{"authorization": map[string]any{"error": map[string]any{"error": "access_denied"}}})
+	wantCode(t, there.Finish(t.Context(), consent(t, page)), "access_denied")
+	bed.Behave(testbed.Behaviour{})
+	next := wantPage(t, call(t, bed, here, "whoami"))
+	if next.URL() == page.URL() {
+		t.Fatal("the same page")
+	}
+	if err := there.Finish(t.Context(), consentOf(t, next, "alice")); err != nil {
+		t.Fatal(err)
+	}
+	wantPerson(t, bed, here, "alice")
+}
+
 func TestAPageThatNobodyCameToIsFollowedByAnother(t *testing.T) {
 	bed := testbed.Start(t, nil)
 	settings := web(bed)

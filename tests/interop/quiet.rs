@@ -6,9 +6,9 @@ use std::time::Duration;
 use mcp_oauth_core::{Code, OpenUrl, Secret, Settings};
 use mcp_oauth_host::store::MemoryStore;
 use mcp_oauth_host::{Error, NeedsUser, Store};
-use mcp_oauth_testbed::{Behaviour, Consent, Endpoint, Guards, Testbed};
+use mcp_oauth_testbed::{Behaviour, Consent, Endpoint, Guards, RedirectError, Testbed};
 
-use crate::scene::{Host, Trouble, settings, start};
+use crate::scene::{Host, Trouble, code, settings, start};
 
 /// How many requests there were but those of the MCP client.
 fn asked(bed: &Testbed) -> usize {
@@ -119,6 +119,31 @@ async fn whoever_waits_for_a_person_finds_what_another_process_has_finished() {
     here.call("whoami").await.unwrap();
     assert_eq!(bed.counts().code_exchanges, 1);
     assert_eq!(bed.breaches(), []);
+}
+
+#[tokio::test]
+async fn a_page_where_the_person_said_no_is_followed_by_another() {
+    let bed = start(Behaviour::default()).await;
+    let store = Arc::new(MemoryStore::new());
+    let [here, there] = [(); 2].map(|()| headless(&bed, &store, TEN_MINUTES));
+    let page = page_of(here.call("whoami")).await;
+    bed.set(|behaviour| {
+        behaviour.authorization.error = Some(RedirectError {
+            error: "access_denied".into(),
+            error_description: None,
+        });
+    });
+    let denied = there.authorizer.finish(&consent(&page).await).await;
+    assert_eq!(code(&denied.unwrap_err()), Code::AccessDenied);
+    bed.set(|behaviour| behaviour.authorization.error = None);
+    let next = page_of(here.call("whoami")).await;
+    assert_ne!(next.url, page.url);
+    there
+        .authorizer
+        .finish(&consent(&next).await)
+        .await
+        .unwrap();
+    here.call("whoami").await.unwrap();
 }
 
 #[tokio::test]

@@ -99,6 +99,21 @@ def test_whoever_waits_for_a_person_finds_what_another_process_has_finished(test
     assert testbed.counts()["code_exchanges"] == 1
 
 
+def test_a_page_where_the_person_said_no_is_followed_by_another(testbed: Testbed) -> None:
+    store = MemoryStore()
+    here, there = (headless(testbed, store) for _ in range(2))
+    page = page_of(testbed, here)
+    testbed.behave(authorization={"error": {"error": "access_denied"}})
+    with pytest.raises(AuthorizationError) as caught:
+        there.finish(callback_of(page))
+    assert caught.value.code == "access_denied"
+    testbed.behave(authorization={"error": None})
+    following = page_of(testbed, here)
+    assert following != page
+    there.finish(callback_of(following, "alice"))
+    assert whoami(testbed, here) == "alice"
+
+
 def test_a_page_that_nobody_came_to_is_followed_by_another(testbed: Testbed) -> None:
     oauth = headless(testbed, sign_in_timeout_ms=300)
     page = page_of(testbed, oauth)

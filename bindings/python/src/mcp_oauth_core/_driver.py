@@ -241,6 +241,12 @@ class Driver:
             action = state
             # One that was left pending, and shall not be in the way of another when it has ended.
             left = isinstance(state, Next.OPEN_URL)
+            if isinstance(state, Next.OPEN_URL) and run.waits_in_vain(state):
+                with self._lock:
+                    if isinstance(machine.next(), Next.OPEN_URL):
+                        self._machine = self._host.machine()
+                        self._end(ended, self._machine.next())
+                        return
             while True:
                 result: Next | BaseException
                 try:

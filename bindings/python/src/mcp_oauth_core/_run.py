@@ -13,7 +13,18 @@ from ._errors import AuthorizationError, NeedsUser
 from ._http import Network, Unreachable
 from ._listener import Listener, Place, reserve
 from ._sign_in import OpenUrl, SignIn
-from .machine import AuthMethod, Cause, Config, Failure, Machine, Misuse, Next, Refusal, Step
+from .machine import (
+    AuthMethod,
+    Cause,
+    Config,
+    Failure,
+    Machine,
+    Misuse,
+    Next,
+    Refusal,
+    Step,
+    flow_key_of_callback,
+)
 from .stores import Store
 
 _log = logging.getLogger("mcp_oauth_core")
@@ -116,13 +127,20 @@ class Run:
             raise AuthorizationError(state.failure) from self._trouble
         return state
 
+    def waits_in_vain(self, page: Next.OPEN_URL) -> bool:
+        """Whether another process has taken the callback of a sign-in that was left pending, whatever came of it."""
+        # What cannot be read now is found when it is needed.
+        with suppress(Exception):
+            key = flow_key_of_callback(page.url.partition("?")[2])
+            return key is not None and self._host.store.load(key) is None
+        return False
+
     def revisit(self) -> Next:
-        """Looks whether a sign-in that was left pending has ended: on the clock, and in the store, where another process may
-        have finished it. Says what the machine wants now."""
+        """Looks whether a sign-in that was left pending has ended otherwise: on the clock, or in the store, where another process
+        may have signed in. Says what the machine wants now."""
         machine = self.machine
         state = tell(machine, machine.tick(now_ms())).next
         if isinstance(state, Next.OPEN_URL):
-            # What cannot be read now is found when the callback arrives.
             with suppress(Exception):
                 held = self._host.store.load(self._host.config.grant_key(self._host.account))
                 if held is not None:

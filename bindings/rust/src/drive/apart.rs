@@ -67,7 +67,7 @@ impl Driver {
         Self::over(machine, Arc::new(NeedsUser), Arc::clone(&self.surroundings))
     }
 
-    async fn load(&self, key: &StoreKey) -> Result<Option<SecretBytes>, Error> {
+    pub(super) async fn load(&self, key: &StoreKey) -> Result<Option<SecretBytes>, Error> {
         let loaded = self.surroundings.store.load(key).await;
         let record = loaded.map_err(Error::Unread)?;
         Ok(record.map(|record| record.body))

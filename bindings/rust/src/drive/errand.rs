@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use mcp_oauth_core::{
-    Challenge, Code, Event, Ignored, Next, Outcome, ProvidedTokens, RequestHeaders, Verdict,
+    Challenge, Code, Event, Ignored, Next, OpenUrl, Outcome, ProvidedTokens, RequestHeaders,
+    StoreKey, Verdict,
 };
 use tokio::sync::watch;
 
@@ -57,9 +58,8 @@ impl Driver {
             // Theirs was ours: a second try would ask the user the same again.
             flow.last.clone()?;
         }
-        if flow.page.is_some() {
-            self.look_at_the_page_left(&errand, flow, &mut calls)
-                .await?;
+        if let Some(page) = flow.page.clone() {
+            self.revisit(&page, &errand, flow, &mut calls).await?;
         }
         if matches!(self.machine().next(), Next::Do(_)) {
             // The stored credentials have not been read yet, or a flow was left behind.
@@ -86,17 +86,18 @@ impl Driver {
         }
     }
 
-    /// A sign-in was left pending: another process may have finished it, or its time may be up. An errand that takes no person
-    /// does not wait for one: whoever gets the callback finds the sign-in in the store.
-    async fn look_at_the_page_left(
+    /// A sign-in was left pending: another process may have taken its callback or signed in otherwise, or its time may be up. An
+    /// errand that takes no person does not wait for one: whoever gets the callback finds the sign-in in the store.
+    async fn revisit(
         &self,
+        page: &OpenUrl,
         errand: &Errand,
         flow: &mut Flow,
         calls: &mut watch::Receiver<Calls>,
     ) -> Result<(), Error> {
-        if let Errand::Token { method, url } = errand
-            && self.is_refresh_due(method, url)
-        {
+        let hurry =
+            matches!(errand, Errand::Token { method, url } if self.is_refresh_due(method, url));
+        if hurry || self.is_taken(page).await {
             self.begin_anew(flow);
             return Ok(());
         }
@@ -106,6 +107,12 @@ impl Driver {
             Err(Error::Failed(failure)) if failure.code() == Code::Expired => Ok(()),
             ended => ended,
         }
+    }
+
+    /// Whether the callback of a sign-in has come already.
+    async fn is_taken(&self, page: &OpenUrl) -> bool {
+        let key = StoreKey::flow(page.state.expose());
+        matches!(self.load(&key).await, Ok(None))
     }
 
     async fn answer_challenge(
