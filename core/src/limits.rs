@@ -45,7 +45,8 @@ pub const STEP_UP_HOLD_MS: u64 = 600_000;
 /// again for the writing and for clocks that differ.
 pub const CLAIM_MS: u64 = 2 * REQUEST_TIMEOUT_MS;
 
-/// Most times that a flow looks whether another process has refreshed (`refresh_unavailable`).
+/// Most times that a flow looks whether another process has refreshed (`refresh_unavailable`); as often again after each claim
+/// that has run out meanwhile, of which there are as many as refreshes may stay unknown.
 pub const MAX_LOOKS: u8 = 8;
 
 /// How long a challenge is answered with the failure that the same one has just led to, in milliseconds, where only a person

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mcp_oauth_core::limits::{MAX_FLOW_REQUESTS, MAX_LOOKS};
+use mcp_oauth_core::limits::{MAX_FLOW_REQUESTS, MAX_LOOKS, MAX_UNKNOWN_REFRESHES};
 use mcp_oauth_core::*;
 
 use super::rules;
@@ -69,7 +69,7 @@ impl Trial {
                 );
                 let looks = self.seat.waits;
                 assert!(
-                    looks <= u32::from(MAX_LOOKS),
+                    looks <= u32::from(MAX_LOOKS) * (1 + u32::from(MAX_UNKNOWN_REFRESHES)),
                     "looks for another process without end"
                 );
                 assert!(

@@ -87,9 +87,12 @@ pub(crate) struct Attempt {
     pub(crate) step_up: Option<u64>,
     /// Whether a client that the server had forgotten was already registered anew.
     pub(crate) reregistered: bool,
-    /// How often it was looked whether another process has refreshed.
+    /// How often it was looked whether another process has refreshed, since the last claim ran out.
     #[serde(default)]
     pub(crate) looks: u8,
+    /// How many claims have run out while they were waited for.
+    #[serde(default)]
+    pub(crate) outwaited: u8,
 }
 
 /// What made a flow begin.

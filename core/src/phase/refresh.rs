@@ -159,9 +159,16 @@ impl AwaitingRefresh {
         if shared.now() < self.until {
             return Step::Stay(Phase::AwaitingRefresh(self), Ignored::NotDue);
         }
-        Step::Go(Phase::Loading(Box::new(Loading::before_refresh(
-            self.attempt,
-        ))))
+        let mut attempt = self.attempt;
+        let claim = shared.tokens().and_then(|tokens| tokens.claim);
+        if claim.is_some_and(|claim| claim.until <= shared.now())
+            && attempt.outwaited < MAX_UNKNOWN_REFRESHES
+        {
+            // Of all who have waited for its end, one takes it over: the others wait for that one.
+            attempt.outwaited = attempt.outwaited.saturating_add(1);
+            attempt.looks = 0;
+        }
+        Step::Go(Phase::Loading(Box::new(Loading::before_refresh(attempt))))
     }
 
     /// The store has changed: perhaps there is no need to wait any longer.

@@ -140,6 +140,33 @@ fn a_process_may_die_at_every_step() {
     }
 }
 
+// REF-05, REF-06
+#[test]
+fn those_who_have_waited_for_the_dead_wait_for_whoever_takes_over() {
+    for seed in 0..30 {
+        let mut choose = seeded(seed);
+        let mut fleet = Fleet::new(5);
+        fleet.server.borrow_mut().forgiving = true;
+        fleet.expire();
+        fleet.hosts[0].until(PhaseKind::Refreshing);
+        fleet.die(Crash {
+            who: 0,
+            step: 0,
+            seen: seed % 2 == 0,
+            resumed: false,
+        });
+        fleet.settle(&mut choose, None);
+        let tokens = fleet.tokens();
+        assert!(
+            tokens[1].is_some() && tokens[2..].iter().all(|held| *held == tokens[1]),
+            "{seed}: {tokens:?}"
+        );
+        let server = fleet.server.borrow();
+        assert_eq!((server.sign_ins, server.reused), (0, false), "{seed}");
+        assert_eq!(server.sent["rt-1"], 1 + u32::from(seed % 2 == 0), "{seed}");
+    }
+}
+
 // REF-05, REF-09
 #[test]
 fn a_store_that_fails_now_and_then_costs_no_session() {
