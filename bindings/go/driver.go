@@ -351,16 +351,22 @@ func (d *driver) leave(action uint64, needed *NeedsUserError) bool {
 // its callback finds it in the store.
 func (d *driver) turnAway() {
 	d.mu.Lock()
-	waiting := d.left != nil && d.flow == nil && !d.closed
-	d.mu.Unlock()
-	if waiting {
-		d.restart()
+	defer d.mu.Unlock()
+	if d.left != nil && d.flow == nil && !d.closed {
+		d.beginAnew()
 	}
 }
 
 // restart gives up a machine that is in the midst of something, for one that knows nothing yet. What it left in the store is
 // as good as ever.
 func (d *driver) restart() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.beginAnew()
+}
+
+// beginAnew is restart while the mutex is held.
+func (d *driver) beginAnew() {
 	fresh, err := machine.New(d.config, d.account)
 	if err != nil {
 		return
@@ -369,15 +375,8 @@ func (d *driver) restart() {
 	if err != nil {
 		return
 	}
-	d.replace(fresh, step)
-}
-
-// replace gives the driver another machine.
-func (d *driver) replace(other *machine.Machine, step machine.Step) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.machine.Close()
-	d.machine, d.step, d.left = other, step, nil
+	d.machine, d.step, d.left = fresh, step, nil
 }
 
 func (d *driver) isClosed() bool {
