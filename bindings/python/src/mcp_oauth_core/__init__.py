@@ -17,6 +17,7 @@ from ._pending import Pending, find_sign_in
 from ._run import ClientSource, ProvidedClient
 from ._settings import SettingsOptions
 from ._sign_in import OpenUrl, SignIn, open_browser
+from ._signer import Algorithm, Signer, SigningError, SignPurpose, SignRequest
 from .machine import (
     Advice,
     AuthMethod,
@@ -41,6 +42,7 @@ __version__ = machine.version()
 
 __all__ = [
     "Advice",
+    "Algorithm",
     "AuthMethod",
     "AuthorizationError",
     "ClientDocument",
@@ -71,6 +73,10 @@ __all__ = [
     "Reach",
     "SettingsOptions",
     "SignIn",
+    "SignPurpose",
+    "SignRequest",
+    "Signer",
+    "SigningError",
     "Stage",
     "Store",
     "StoreError",
