@@ -39,6 +39,8 @@ mod error;
 mod http;
 #[cfg(feature = "rmcp")]
 pub mod rmcp;
+#[cfg(feature = "local-keys")]
+pub mod signer;
 pub mod store;
 
 pub use agent::{Headless, NeedsUser, SystemBrowser, UserAgent};
