@@ -21,9 +21,14 @@ let package = Package(
             ]
         ),
         .target(name: "CCurl"),
+        .target(name: "CCrypto"),
         .target(
             name: "MCPOAuth",
-            dependencies: ["MCPOAuthMachine", .target(name: "CCurl", condition: .when(platforms: [.linux]))]
+            dependencies: [
+                "MCPOAuthMachine",
+                .target(name: "CCurl", condition: .when(platforms: [.linux])),
+                .target(name: "CCrypto", condition: .when(platforms: [.linux])),
+            ]
         ),
         // What follows is for this package alone.
         .target(name: "TestHost", dependencies: ["MCPOAuth"], path: "Tests/TestHost"),
