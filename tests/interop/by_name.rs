@@ -44,7 +44,7 @@ async fn confidential(method: AuthMethod) -> Testbed {
         client_secret: Some(SECRET.into()),
         token_endpoint_auth_method: Some(method.as_str().into()),
         redirect_uris: vec!["http://127.0.0.1/callback".into()],
-        scope: None,
+        ..PreRegistered::default()
     });
     start(behaviour).await
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 pub(crate) struct Addresses {
     pub(crate) resource: String,
     pub(crate) authorization: [String; 2],
+    pub(crate) identity_provider: String,
     pub(crate) dead: String,
 }
 
@@ -56,6 +57,7 @@ impl Addresses {
             .replace("{as2}", &self.authorization[1])
             .replace("{as1_host}", &host(&self.authorization[0]))
             .replace("{as2_host}", &host(&self.authorization[1]))
+            .replace("{idp}", &self.identity_provider)
             .replace("{dead}", &self.dead)
     }
 

@@ -1,20 +1,27 @@
 //! Which authorization requests reach consent, and what is sent back (RFC 6749 §4.1)?
 
-use crate::behaviour::{Consent, Endpoint, Issued, LoopbackPort, ResourceRule};
+use crate::asked::{resource, scope};
+use crate::behaviour::{Consent, Endpoint, Issued, LoopbackPort};
 use crate::bench::Bench;
 use crate::breach::Rule;
+use crate::clients::Client;
 use crate::http::{Reply, Request, escaped};
 use crate::pairs::Pairs;
 use crate::place::endpoint_path;
-use crate::state::{Client, Code, Pending, random, scopes};
+use crate::refusal::Refusal;
+use crate::state::{Code, Pending, random};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::time::{Duration, Instant};
 use url::{Host, Url, form_urlencoded};
 
-/// RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2, and what OpenID Connect adds.
-const KNOWN: [&str; 10] = [
+/// RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2, RFC 9449 §10, and what OpenID Connect adds.
+const KNOWN: [&str; 12] = [
     "client_id",
     "code_challenge",
     "code_challenge_method",
+    "dpop_jkt",
+    "login_hint",
     "nonce",
     "prompt",
     "redirect_uri",
@@ -24,28 +31,8 @@ const KNOWN: [&str; 10] = [
     "state",
 ];
 
-/// What is wrong with a request whose redirect URI can be trusted.
-struct Wrong {
-    /// The breach, unless the server is to blame.
-    rule: Option<Rule>,
-    error: &'static str,
-    what: String,
-}
-
-fn wrong<T>(rule: Rule, error: &'static str, what: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong {
-        rule: Some(rule),
-        error,
-        what: what.into(),
-    })
-}
-
-fn declined<T>(error: &'static str, what: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong {
-        rule: None,
-        error,
-        what: what.into(),
-    })
+fn breach<T>(rule: Rule, error: &str, what: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::breach(rule, error, what))
 }
 
 /// Looks at an authorization request and grants it, asks a person or refuses.
@@ -78,11 +65,10 @@ pub(crate) fn authorize(bench: &mut Bench, issuer: usize, request: &Request) -> 
             }
             ask(bench, issuer, Pending { code, state })
         }
-        Err(Wrong { rule, error, what }) => {
-            if let Some(rule) = rule {
-                bench.hold(Endpoint::Authorization, rule, what.as_str());
-            }
-            failed(bench, issuer, &redirect_uri, &state, error, Some(&what))
+        Err(refusal) => {
+            refusal.hold(bench, Endpoint::Authorization);
+            let Refusal { error, what, .. } = refusal;
+            failed(bench, issuer, &redirect_uri, &state, &error, Some(&what))
         }
     }
 }
@@ -146,14 +132,14 @@ fn judge(
     client: &Client,
     query: &Pairs,
     redirect_uri: &str,
-) -> Result<Code, Wrong> {
+) -> Result<Code, Refusal> {
     let behaviour = bench.behaviour.clone();
     let rules = &behaviour.authorization;
     if let Some(name) = query.duplicate() {
-        return wrong(Rule::Duplicate, "invalid_request", format!("{name} twice"));
+        return breach(Rule::Duplicate, "invalid_request", format!("{name} twice"));
     }
     if let Some((name, _)) = query.0.iter().find(|(_, value)| value.is_empty()) {
-        return wrong(Rule::Empty, "invalid_request", format!("{name} is empty"));
+        return breach(Rule::Empty, "invalid_request", format!("{name} is empty"));
     }
     let own = behaviour.server_metadata.endpoint_query.unwrap_or_default();
     let own = Pairs::form(own.as_bytes());
@@ -162,7 +148,7 @@ fn judge(
         .iter()
         .find(|(name, value)| query.get(name) != Some(value))
     {
-        return wrong(
+        return breach(
             Rule::Url,
             "invalid_request",
             format!("the endpoint's own {name} got lost"),
@@ -172,7 +158,7 @@ fn judge(
     known.extend(own.names());
     known.extend(rules.extra_parameters.iter().map(String::as_str));
     if let Some(name) = query.unknown(&known) {
-        return wrong(
+        return breach(
             Rule::Unknown,
             "invalid_request",
             format!("{name} is not a parameter here"),
@@ -180,21 +166,23 @@ fn judge(
     }
     match query.get("response_type") {
         Some("code") => {}
-        None => return wrong(Rule::Missing, "invalid_request", "response_type"),
-        Some(_) => return wrong(Rule::Form, "unsupported_response_type", "only code"),
+        None => return breach(Rule::Missing, "invalid_request", "response_type"),
+        Some(_) => return breach(Rule::Form, "unsupported_response_type", "only code"),
     }
     let challenge = pkce(bench, query)?;
     state(bench, query)?;
+    let key = key(bench, query)?;
     if let Some(name) = rules
         .refused_parameters
         .iter()
         .find(|n| query.get(n).is_some())
     {
-        return declined("invalid_request", format!("{name} is not taken"));
+        let what = format!("{name} is not taken");
+        return Err(Refusal::declined("invalid_request", what));
     }
-    let resource = resource(bench, rules.resource, query.get("resource"))?;
+    let resource = resource(bench, rules.resource, query)?;
     let scope = scope(bench, client, query)?;
-    let refreshable = client.refreshes
+    let refreshable = client.may("refresh_token")
         && match &behaviour.refresh.issued {
             Issued::Always => true,
             Issued::Never => false,
@@ -208,6 +196,7 @@ fn judge(
         issuer,
         redirect_uri: redirect_uri.to_owned(),
         challenge,
+        key,
         resource,
         scope,
         subject: "user-1".to_owned(),
@@ -218,12 +207,12 @@ fn judge(
 }
 
 /// PKCE with S256 always (OAuth 2.1 §4.1.1): the challenge is 32 octets in base64url, never reused.
-fn pkce(bench: &mut Bench, query: &Pairs) -> Result<String, Wrong> {
+fn pkce(bench: &mut Bench, query: &Pairs) -> Result<String, Refusal> {
     let Some(challenge) = query.get("code_challenge") else {
-        return wrong(Rule::Pkce, "invalid_request", "code_challenge is missing");
+        return breach(Rule::Pkce, "invalid_request", "code_challenge is missing");
     };
     if query.get("code_challenge_method") != Some("S256") {
-        return wrong(
+        return breach(
             Rule::Pkce,
             "invalid_request",
             "code_challenge_method is not S256",
@@ -231,14 +220,14 @@ fn pkce(bench: &mut Bench, query: &Pairs) -> Result<String, Wrong> {
     }
     let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if challenge.len() != 43 || !challenge.chars().all(base64url) {
-        return wrong(
+        return breach(
             Rule::Pkce,
             "invalid_request",
             "code_challenge is not a SHA-256 value",
         );
     }
     if !bench.state.is_fresh(challenge) {
-        return wrong(
+        return breach(
             Rule::Pkce,
             "invalid_request",
             "code_challenge was used before",
@@ -247,77 +236,34 @@ fn pkce(bench: &mut Bench, query: &Pairs) -> Result<String, Wrong> {
     Ok(challenge.to_owned())
 }
 
+/// The thumbprint of the key that the code is bound to (RFC 9449 §10).
+fn key(bench: &Bench, query: &Pairs) -> Result<Option<String>, Refusal> {
+    let Some(key) = query.get("dpop_jkt") else {
+        return Ok(None);
+    };
+    if !bench.behaviour.dpop.offered {
+        return breach(Rule::Unknown, "invalid_request", "there is no DPoP here");
+    }
+    let octets = URL_SAFE_NO_PAD.decode(key);
+    if !octets.is_ok_and(|octets| octets.len() == 32) {
+        let what = "dpop_jkt is not a SHA-256 value";
+        return breach(Rule::Form, "invalid_request", what);
+    }
+    Ok(Some(key.to_owned()))
+}
+
 /// 128 bits in base64url take 22 characters.
-fn state(bench: &mut Bench, query: &Pairs) -> Result<(), Wrong> {
+fn state(bench: &mut Bench, query: &Pairs) -> Result<(), Refusal> {
     let Some(state) = query.get("state") else {
-        return wrong(Rule::State, "invalid_request", "state is missing");
+        return breach(Rule::State, "invalid_request", "state is missing");
     };
     if state.len() < 22 {
-        return wrong(Rule::State, "invalid_request", "state can be guessed");
+        return breach(Rule::State, "invalid_request", "state can be guessed");
     }
     if !bench.state.is_fresh(state) {
-        return wrong(Rule::State, "invalid_request", "state was used before");
+        return breach(Rule::State, "invalid_request", "state was used before");
     }
     Ok(())
-}
-
-fn resource(
-    bench: &Bench,
-    rule: ResourceRule,
-    asked: Option<&str>,
-) -> Result<Option<String>, Wrong> {
-    match (rule, asked) {
-        (ResourceRule::Ignored, _) => Ok(None),
-        (ResourceRule::Rejected, None) => Ok(Some(bench.resource())),
-        (ResourceRule::Rejected, Some(_)) => {
-            declined("invalid_target", "the resource parameter is not supported")
-        }
-        (ResourceRule::Required, None) => {
-            wrong(Rule::Resource, "invalid_target", "resource is missing")
-        }
-        (ResourceRule::Required, Some(resource)) if resource != bench.resource() => wrong(
-            Rule::Resource,
-            "invalid_target",
-            format!("{resource} is not {}", bench.resource()),
-        ),
-        (ResourceRule::Required, Some(resource)) => Ok(Some(resource.to_owned())),
-    }
-}
-
-fn scope(bench: &Bench, client: &Client, query: &Pairs) -> Result<Vec<String>, Wrong> {
-    let rules = &bench.behaviour.authorization;
-    let Some(asked) = query.get("scope") else {
-        return match rules.scope_required {
-            true => declined("invalid_scope", "scope is required"),
-            false => Ok(scopes(&rules.default_scope)),
-        };
-    };
-    let asked: Vec<String> = asked.split(' ').map(str::to_owned).collect();
-    let known = bench.behaviour.known_scopes();
-    for (index, scope) in asked.iter().enumerate() {
-        if asked[..index].contains(scope) {
-            return wrong(Rule::Scope, "invalid_scope", format!("{scope} twice"));
-        }
-        if rules.refused_scopes.contains(scope) {
-            return declined("invalid_scope", format!("{scope} is not allowed"));
-        }
-        if !known.contains(scope) {
-            return wrong(
-                Rule::Scope,
-                "invalid_scope",
-                format!("{scope:?} is not offered"),
-            );
-        }
-        if client
-            .scope
-            .as_ref()
-            .is_some_and(|registered| !registered.contains(scope))
-        {
-            let what = format!("client was not registered with scope {scope}");
-            return wrong(Rule::Scope, "invalid_scope", what);
-        }
-    }
-    Ok(asked)
 }
 
 fn ask(bench: &mut Bench, issuer: usize, pending: Pending) -> Reply {

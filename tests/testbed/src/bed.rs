@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// A running MCP server and two authorization servers, on ports of their own on 127.0.0.1.
+/// A running MCP server, two authorization servers and an identity provider, on ports of their own on 127.0.0.1.
 ///
 /// Dropping it stops them.
 pub struct Testbed {
@@ -31,6 +31,7 @@ impl Testbed {
             Server::Resource,
             Server::Authorization1,
             Server::Authorization2,
+            Server::IdentityProvider,
         ];
         let mut listeners = Vec::new();
         for _ in roles {
@@ -41,6 +42,7 @@ impl Testbed {
         let addresses = Addresses {
             resource: origin(&listeners[0])?,
             authorization: [origin(&listeners[1])?, origin(&listeners[2])?],
+            identity_provider: origin(&listeners[3])?,
             dead,
         };
         let bench = Arc::new(Mutex::new(Bench::new(addresses, behaviour)));

@@ -52,6 +52,7 @@ impl Bench {
             Server::Resource => &self.addresses.resource,
             Server::Authorization1 => &self.addresses.authorization[0],
             Server::Authorization2 => &self.addresses.authorization[1],
+            Server::IdentityProvider => &self.addresses.identity_provider,
         }
     }
 
@@ -63,6 +64,11 @@ impl Bench {
     /// Replaces placeholders, as seen from one authorization server.
     pub(crate) fn expand_for(&self, issuer: usize, text: &str) -> String {
         self.addresses.expand(&self.behaviour, issuer, text)
+    }
+
+    /// The identifier that an authorization server's metadata states.
+    pub(crate) fn published_issuer(&self, issuer: usize) -> String {
+        self.expand_for(issuer, &self.behaviour.server_metadata.issuer)
     }
 
     /// The resource identifier that clients must name.

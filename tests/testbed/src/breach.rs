@@ -47,10 +47,22 @@ pub enum Rule {
     SecretInUrl,
     /// Credentials go only where they belong.
     Credentials,
-    /// The scheme is written `Bearer` (RFC 6750 §2.1).
+    /// The scheme is written `Bearer` (RFC 6750 §2.1) or, for bound tokens, `DPoP` (RFC 9449 §7.1).
     BearerScheme,
     /// One client authentication method, the registered one (RFC 6749 §2.3).
     ClientAuthentication,
+    /// A client assertion is for this server alone, short-lived and signed with a registered key (RFC 7523 §3).
+    ClientAssertion,
+    /// An assertion is used once.
+    AssertionReuse,
+    /// A DPoP proof is there where it is needed, and fits its request (RFC 9449 §4.3).
+    Proof,
+    /// A proof is used once, also when a request is repeated (RFC 9449 §4.2).
+    ProofReuse,
+    /// A nonce is used at the server that gave it (RFC 9449 §8, §9).
+    Nonce,
+    /// What is bound to a key is shown with a proof of that key (RFC 9449 §5, §7.1, §10).
+    Binding,
     /// A client identifier is used at the server that issued it.
     ClientIssuer,
     /// The redirect URI is the registered and requested one, character by character.

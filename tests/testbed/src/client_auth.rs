@@ -1,153 +1,168 @@
-//! Which client sent this request to the token or revocation endpoint (RFC 6749 §2.3)?
+//! Which client sent this request (RFC 6749 §2.3)?
 
 use crate::bench::Bench;
 use crate::breach::Rule;
+use crate::client_assertion;
+use crate::clients::{Client, PRIVATE_KEY_JWT};
 use crate::http::Request;
+use crate::jws::Jws;
 use crate::pairs::Pairs;
+use crate::refusal::Refusal;
 use crate::state::now;
 
-/// Why a request of a client is refused.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    /// The breach, unless the server or the course of events is to blame.
-    pub(crate) rule: Option<Rule>,
-    pub(crate) status: u16,
-    pub(crate) error: String,
-    pub(crate) what: String,
+/// RFC 7523 §2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What a request says about its client.
+pub(crate) struct Shown {
+    pub(crate) id: String,
+    credential: Credential,
 }
 
-impl Refusal {
-    /// The client did something wrong.
-    pub(crate) fn breach(rule: Rule, error: &str, what: impl Into<String>) -> Self {
-        Self {
-            rule: Some(rule),
-            ..Self::declined(error, what)
-        }
-    }
+enum Credential {
+    None,
+    Secret(&'static str, String),
+    Assertion(Jws),
+}
 
-    /// The client did nothing wrong, or cannot know.
-    pub(crate) fn declined(error: &str, what: impl Into<String>) -> Self {
-        let status = if error == "invalid_client" { 401 } else { 400 };
-        Self {
-            rule: None,
-            status,
-            error: error.to_owned(),
-            what: what.into(),
+impl Credential {
+    fn method(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Secret(method, _) => method,
+            Self::Assertion(_) => PRIVATE_KEY_JWT,
         }
     }
 }
 
-/// Reads the form of a request to the token or revocation endpoint.
-pub(crate) fn form(bench: &Bench, request: &Request, known: &[&str]) -> Result<Pairs, Refusal> {
-    let invalid = |rule, what: String| Err(Refusal::breach(rule, "invalid_request", what));
-    if request.method != "POST" {
-        let mut refusal = Refusal::breach(Rule::Method, "invalid_request", "only POST");
-        refusal.status = 405;
-        return Err(refusal);
-    }
-    let own = bench
-        .behaviour
-        .server_metadata
-        .endpoint_query
-        .as_deref()
-        .unwrap_or_default();
-    let query = if request.path.ends_with("/token") {
-        own
-    } else {
-        ""
-    };
-    if request.query != query {
-        return invalid(Rule::Url, "the query is not the endpoint's own".into());
-    }
-    let form_type = "application/x-www-form-urlencoded";
-    if request.content_type().as_deref() != Some(form_type) || request.repeats("content-type") {
-        return invalid(Rule::ContentType, format!("the body is {form_type}"));
-    }
-    let form = Pairs::form(&request.body);
-    if let Some(name) = form.duplicate() {
-        return invalid(Rule::Duplicate, format!("{name} twice"));
-    }
-    if let Some((name, _)) = form.0.iter().find(|(_, value)| value.is_empty()) {
-        return invalid(Rule::Empty, format!("{name} is empty"));
-    }
-    if let Some(name) = form.unknown(known) {
-        return invalid(Rule::Unknown, format!("{name} is not a parameter here"));
-    }
-    Ok(form)
+fn breach<T>(what: impl Into<String>) -> Result<T, Refusal> {
+    let rule = Rule::ClientAuthentication;
+    Err(Refusal::breach(rule, "invalid_client", what))
 }
 
-/// Authenticates the client by exactly one method, the registered one, and gives its identifier.
+/// Authenticates the client by exactly one method, the registered one.
 pub(crate) fn authenticate(
-    bench: &Bench,
+    bench: &mut Bench,
     issuer: usize,
     request: &Request,
     form: &Pairs,
-) -> Result<String, Refusal> {
-    let breach = |what: &str| {
-        Err(Refusal::breach(
-            Rule::ClientAuthentication,
-            "invalid_client",
-            what.to_owned(),
-        ))
+) -> Result<Client, Refusal> {
+    let shown = shown(bench, request, form)?;
+    let Some(client) = bench.client(issuer, &shown.id) else {
+        let what = format!("client {} is not known here", shown.id);
+        return Err(
+            match bench.state.known_ids.get(&shown.id) == Some(&issuer) {
+                true => Refusal::declined(&bench.behaviour.token.unknown_client_error, what),
+                false => Refusal::breach(Rule::ClientIssuer, "invalid_client", what),
+            },
+        );
     };
+    let audience = bench.published_issuer(issuer);
+    prove(bench, &audience, &client, shown)?;
+    Ok(client)
+}
+
+/// Reads who the client says it is, by at most one method.
+pub(crate) fn shown(bench: &Bench, request: &Request, form: &Pairs) -> Result<Shown, Refusal> {
     if request.repeats("authorization") {
         let what = "Authorization twice";
         return Err(Refusal::breach(Rule::Duplicate, "invalid_request", what));
     }
-    let (id, secret, method) = if request.header("authorization").is_some() {
-        if form.get("client_id").is_some() || form.get("client_secret").is_some() {
-            let what = "Client must not use multiple authentication methods";
-            return Err(Refusal::breach(
-                Rule::ClientAuthentication,
-                "invalid_request",
-                what,
-            ));
-        }
-        let Some((id, secret)) = request.basic() else {
-            return breach("the Authorization header is not Basic");
-        };
-        let decoded = |value: String| match bench.behaviour.token.raw_basic {
-            true => Some(value),
-            false => form_decoded(&value),
-        };
-        let (Some(id), Some(secret)) = (decoded(id), decoded(secret)) else {
-            return breach("the Basic credential is not form-encoded");
-        };
-        (id, Some(secret), "client_secret_basic")
-    } else {
-        let Some(id) = form.get("client_id") else {
-            return breach("client_id is missing");
-        };
-        match form.get("client_secret") {
-            Some(secret) => (id.to_owned(), Some(secret.to_owned()), "client_secret_post"),
-            None => (id.to_owned(), None, "none"),
-        }
+    let id = form.get("client_id").map(str::to_owned);
+    let secret = form.get("client_secret");
+    let in_header = request.header("authorization").is_some();
+    let assertion = form.get("client_assertion");
+    let methods = [in_header, secret.is_some(), assertion.is_some()];
+    if methods.iter().filter(|used| **used).count() > 1 || (in_header && id.is_some()) {
+        let what = "Client must not use multiple authentication methods";
+        let rule = Rule::ClientAuthentication;
+        return Err(Refusal::breach(rule, "invalid_request", what));
+    }
+    if in_header {
+        return basic(bench, request);
+    }
+    if let Some(assertion) = assertion {
+        return by_assertion(form, id, assertion);
+    }
+    if form.get("client_assertion_type").is_some() {
+        return breach("client_assertion_type without an assertion");
+    }
+    let Some(id) = id else {
+        return breach("client_id is missing");
     };
-    let Some(client) = bench.client(issuer, &id) else {
-        let what = format!("client {id} is not known here");
-        return Err(match bench.state.known_ids.get(&id) == Some(&issuer) {
-            true => Refusal::declined(&bench.behaviour.token.unknown_client_error, what),
-            false => Refusal::breach(Rule::ClientIssuer, "invalid_client", what),
-        });
+    let credential = match secret {
+        Some(secret) => Credential::Secret("client_secret_post", secret.to_owned()),
+        None => Credential::None,
     };
-    let accepted = &bench.behaviour.token.auth_methods;
-    let Some(expected) = client.secret else {
-        return match secret {
-            None => Ok(id),
-            Some(_) => breach("a secret, although none was issued"),
+    Ok(Shown { id, credential })
+}
+
+fn basic(bench: &Bench, request: &Request) -> Result<Shown, Refusal> {
+    let Some((id, secret)) = request.basic() else {
+        return breach("the Authorization header is not Basic");
+    };
+    let decoded = |value: String| match bench.behaviour.token.raw_basic {
+        true => Some(value),
+        false => form_decoded(&value),
+    };
+    let (Some(id), Some(secret)) = (decoded(id), decoded(secret)) else {
+        return breach("the Basic credential is not form-encoded");
+    };
+    let credential = Credential::Secret("client_secret_basic", secret);
+    Ok(Shown { id, credential })
+}
+
+/// `client_id` is optional beside an assertion, and then the same as its subject (RFC 7521 §4.2).
+fn by_assertion(form: &Pairs, id: Option<String>, assertion: &str) -> Result<Shown, Refusal> {
+    if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
+        return breach(format!("client_assertion_type is {ASSERTION_TYPE}"));
+    }
+    let assertion = Jws::read(assertion).map_err(|what| {
+        let what = format!("the client assertion is no JWT: {what}");
+        Refusal::breach(Rule::ClientAssertion, "invalid_client", what)
+    })?;
+    let subject = assertion.claim("sub").unwrap_or_default().to_owned();
+    if id.is_some_and(|id| id != subject) {
+        return breach("client_id is not the subject of the assertion");
+    }
+    Ok(Shown {
+        id: subject,
+        credential: Credential::Assertion(assertion),
+    })
+}
+
+/// Checks the credential against what is known of the client. Its assertions are for `audience`.
+pub(crate) fn prove(
+    bench: &mut Bench,
+    audience: &str,
+    client: &Client,
+    shown: Shown,
+) -> Result<(), Refusal> {
+    let method = shown.credential.method();
+    let Some(expected) = &client.secret else {
+        return match (shown.credential, client.is_public()) {
+            (Credential::None, true) => Ok(()),
+            (Credential::Assertion(assertion), false) => {
+                client_assertion::check(bench, audience, client, &assertion)
+            }
+            (Credential::Secret(..), _) => breach("a secret, although none was issued"),
+            _ => breach(format!("{method} instead of the registered method")),
         };
     };
     // A client with a secret uses the method it registered; if that is `none` or was left out, the
     // issued secret counts, by any method that the server has.
+    let accepted = &bench.behaviour.token.auth_methods;
     let right = match client.method.as_deref() {
         Some(registered) if registered.starts_with("client_secret_") => registered == method,
-        _ => method != "none" && accepted.iter().any(|m| m == method),
+        _ => method.starts_with("client_secret_") && accepted.iter().any(|m| m == method),
+    };
+    let Credential::Secret(_, secret) = shown.credential else {
+        return breach(format!("{method} instead of the registered method"));
     };
     if !right {
-        let what = format!("{method} instead of the registered method");
-        return breach(&what);
+        return breach(format!("{method} instead of the registered method"));
     }
-    if secret.as_deref() != Some(&expected) {
+    if secret != *expected {
         // A server that reads Basic in its own way is to blame itself.
         return match bench.behaviour.token.raw_basic && method == "client_secret_basic" {
             true => Err(Refusal::declined("invalid_client", "wrong secret")),
@@ -155,12 +170,10 @@ pub(crate) fn authenticate(
         };
     }
     if client.secret_expires_at != 0 && client.secret_expires_at <= now() {
-        return Err(Refusal::declined(
-            "invalid_client",
-            "the secret has expired",
-        ));
+        let what = "the secret has expired";
+        return Err(Refusal::declined("invalid_client", what));
     }
-    Ok(id)
+    Ok(())
 }
 
 /// Decodes one half of a Basic credential (RFC 6749 §2.3.1). Characters that form encoding would

@@ -3,6 +3,7 @@
 use crate::behaviour::{Endpoint, Members, Miss};
 use crate::bench::Bench;
 use crate::breach::Rule;
+use crate::clients::PRIVATE_KEY_JWT;
 use crate::http::{Reply, Request};
 use crate::pairs::Pairs;
 use crate::place::{Place, RESOURCE_METADATA, Server, endpoint_path};
@@ -24,6 +25,17 @@ pub(crate) fn resource_metadata(bench: &mut Bench, request: &Request) -> Reply {
     document.insert("bearer_methods_supported".into(), json!(["header"]));
     if let Some(scopes) = metadata.scopes_supported {
         document.insert("scopes_supported".into(), scopes.into());
+    }
+    let dpop = &bench.behaviour.dpop;
+    if dpop.offered {
+        let algorithms = dpop.algorithms.clone();
+        document.insert(
+            "dpop_signing_alg_values_supported".into(),
+            algorithms.into(),
+        );
+        if dpop.required {
+            document.insert("dpop_bound_access_tokens_required".into(), true.into());
+        }
     }
     let document = finished(bench, bench.active, document, &metadata.members);
     served(&document, &metadata.content_types, metadata.byte_order_mark)
@@ -53,11 +65,26 @@ pub(crate) fn server_metadata(bench: &mut Bench, issuer: usize, request: &Reques
         "token_endpoint": url("token") + &query,
         "revocation_endpoint": url("revoke"),
         "response_types_supported": ["code"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": bench.grant_types(),
         "token_endpoint_auth_methods_supported": behaviour.token.auth_methods,
         "revocation_endpoint_auth_methods_supported": behaviour.token.auth_methods,
     });
     let mut put = |name: &str, value: Value| document[name] = value;
+    if behaviour
+        .token
+        .auth_methods
+        .iter()
+        .any(|m| m == PRIVATE_KEY_JWT)
+    {
+        let name = "token_endpoint_auth_signing_alg_values_supported";
+        put(name, behaviour.token.assertion_algorithms.clone().into());
+        let name = "revocation_endpoint_auth_signing_alg_values_supported";
+        put(name, behaviour.token.assertion_algorithms.clone().into());
+    }
+    if behaviour.dpop.offered {
+        let algorithms = behaviour.dpop.algorithms.clone();
+        put("dpop_signing_alg_values_supported", algorithms.into());
+    }
     if behaviour.registration.offered {
         put("registration_endpoint", url("register").into());
     }

@@ -17,19 +17,27 @@
 
 mod addresses;
 mod admin;
+mod asked;
 mod authorize;
 mod bed;
 mod behaviour;
 mod bench;
 mod breach;
+mod client_assertion;
 mod client_auth;
+mod clients;
 mod discovery;
+mod dpop;
+mod form;
 mod http;
+mod jwk;
+mod jws;
 mod log;
 mod mcp;
 mod pairs;
 mod place;
 mod quirks;
+mod refusal;
 mod registration;
 mod resource_server;
 mod revocation;
@@ -39,10 +47,10 @@ mod token;
 pub use admin::Admin;
 pub use bed::Testbed;
 pub use behaviour::{
-    Authorization, Behaviour, Challenge, Consent, Endpoint, ErrorForm, Fault, FaultRule,
-    GrantTypes, Guards, Issued, LoopbackPort, Mcp, Members, Miss, PreRegistered, RedirectError,
-    Refresh, Registration, ResourceMetadata, ResourceRule, Rotation, ScopeForm, Secret,
-    ServerMetadata, Token, TokenForm, Verdict, WellKnown,
+    Authorization, Behaviour, Challenge, ClientCredentials, Consent, Dpop, Endpoint, ErrorForm,
+    Fault, FaultRule, GrantTypes, Guards, Issued, LoopbackPort, Mcp, Members, Miss, Nonce,
+    PreRegistered, RedirectError, Refresh, Registration, ResourceMetadata, ResourceRule, Rotation,
+    ScopeForm, Secret, ServerMetadata, Token, TokenForm, Verdict, WellKnown,
 };
 pub use breach::{Breach, Rule};
 pub use log::{Counts, Entry};

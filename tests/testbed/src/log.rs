@@ -25,6 +25,8 @@ pub struct Entry {
     pub body: Vec<String>,
     /// Values of those that are no secrets.
     pub values: BTreeMap<String, String>,
+    /// A DPoP proof came along.
+    pub proof: bool,
     /// Scheme of the `Authorization` header, if there was one.
     pub authorization: Option<String>,
     /// HTTP status of the answer; absent when the connection was dropped.
@@ -32,11 +34,14 @@ pub struct Entry {
 }
 
 /// Names whose values can be shown to anybody.
-const SAFE: [&str; 17] = [
+const SAFE: [&str; 20] = [
     "application_type",
+    "audience",
+    "client_assertion_type",
     "client_id",
     "client_name",
     "code_challenge_method",
+    "dpop_jkt",
     "grant_type",
     "grant_types",
     "iss",
@@ -98,6 +103,7 @@ impl Entry {
                 .map(str::to_owned)
                 .collect(),
             values,
+            proof: request.header("dpop").is_some(),
             authorization: request.header("authorization").map(scheme),
             status,
         }
@@ -113,6 +119,8 @@ pub struct Counts {
     pub authorizations: u32,
     /// Codes exchanged for tokens.
     pub code_exchanges: u32,
+    /// Tokens given to clients for themselves.
+    pub client_credentials: u32,
     /// Refreshes that gave a token.
     pub refreshes: u32,
     /// Those of them with a rotated refresh token, within its period of grace.
@@ -123,6 +131,8 @@ pub struct Counts {
     pub reuse_detections: u32,
     /// Tokens revoked by the client.
     pub revocations: u32,
+    /// Requests that were refused for want of a DPoP nonce.
+    pub nonce_challenges: u32,
     /// 401 answers of the MCP endpoint.
     pub challenges: u32,
     /// 403 `insufficient_scope` answers of the MCP endpoint.

@@ -21,6 +21,8 @@ pub(crate) struct Caller {
     pub(crate) client_id: String,
     pub(crate) scope: Vec<String>,
     pub(crate) subject: String,
+    /// Its token is bound to a key.
+    pub(crate) bound: bool,
 }
 
 /// A JSON-RPC error and the HTTP status that it comes with.
@@ -66,8 +68,9 @@ pub(crate) fn answer(
             return error(status, id, code, &message);
         }
     };
+    let bound = caller.is_some_and(|caller| caller.bound);
     if let (Some(_), Verdict::Forbidden(scope)) = (caller, bench.behaviour.mcp.verdict.clone()) {
-        return insufficient_scope(bench, &scope);
+        return insufficient_scope(bench, &scope, bound);
     }
     let method = message.text("method").unwrap_or_default();
     let params = message.value("params").cloned().unwrap_or_default();
@@ -75,7 +78,7 @@ pub(crate) fn answer(
         let tool = params["name"].as_str().unwrap_or_default();
         let needed = bench.behaviour.mcp.tool_scopes.get(tool).cloned();
         if let Some(needed) = needed.filter(|n| !caller.is_some_and(|c| c.scope.contains(n))) {
-            return insufficient_scope(bench, &needed);
+            return insufficient_scope(bench, &needed, bound);
         }
     }
     bench.counts.mcp_requests += 1;

@@ -15,6 +15,8 @@ pub enum Server {
     Authorization1,
     /// The second authorization server.
     Authorization2,
+    /// The identity provider of the enterprise.
+    IdentityProvider,
 }
 
 /// What a request is for, and for which authorization server.

@@ -3,9 +3,11 @@
 use crate::behaviour::{Endpoint, GrantTypes, Registration, Secret};
 use crate::bench::Bench;
 use crate::breach::Rule;
+use crate::clients::{Client, PRIVATE_KEY_JWT, published_keys};
 use crate::http::{Reply, Request};
+use crate::jwk::PublicKey;
 use crate::pairs::Pairs;
-use crate::state::{Client, now, random, scopes};
+use crate::state::{now, random, scopes};
 use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
@@ -205,6 +207,9 @@ fn judge(bench: &Bench, members: &Pairs<Value>) -> Result<(), Refusal> {
             format!("{method} is not a supported method"),
         );
     }
+    if let Err(what) = keys(bench, members) {
+        return breach(Rule::Registration, format!("the keys are no good: {what}"));
+    }
     if let Some(scope) = members.text("scope") {
         let known = bench.behaviour.known_scopes();
         if let Some(scope) = scope.split(' ').find(|s| !known.iter().any(|k| k == s)) {
@@ -219,6 +224,14 @@ fn method(members: &Pairs<Value>) -> &str {
     members
         .text("token_endpoint_auth_method")
         .unwrap_or("client_secret_basic")
+}
+
+/// The keys of a client that authenticates with one.
+fn keys(bench: &Bench, members: &Pairs<Value>) -> Result<Vec<PublicKey>, String> {
+    match method(members) {
+        PRIVATE_KEY_JWT => published_keys(&bench.behaviour.registration, |n| members.value(n)),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The application type that a redirect URI belongs to, if it is one at all (RFC 8252 §7).
@@ -367,16 +380,19 @@ fn accept(bench: &mut Bench, issuer: usize, members: &Pairs<Value>) -> Reply {
     let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
     let (secret, secret_expires_at) = secret.unzip();
     let asked_grants = members.list("grant_types").unwrap_or_default();
+    let asked_grants = asked_grants.into_iter().map(str::to_owned).collect();
     let client = Client {
+        id: client_id.clone(),
         secret,
         secret_expires_at: secret_expires_at.unwrap_or(0),
         method: text("token_endpoint_auth_method"),
+        keys: keys(bench, members).unwrap_or_default(),
         redirect_uris: list("redirect_uris").unwrap_or_default(),
         scope: text("scope")
             .as_deref()
             .map(scopes)
             .filter(|_| registration.scope_limits),
-        refreshes: asked_grants.contains(&"refresh_token"),
+        grants: Some(asked_grants),
     };
     bench.state.known_ids.insert(client_id.clone(), issuer);
     bench.state.clients.insert((issuer, client_id), client);

@@ -1,8 +1,9 @@
-//! Who may use the MCP endpoint (RFC 6750, RFC 8707, RFC 9728 §5)?
+//! Who may use the MCP endpoint (RFC 6750, RFC 8707, RFC 9449 §7, RFC 9728 §5)?
 
 use crate::behaviour::{Endpoint, Guards, Verdict};
 use crate::bench::Bench;
 use crate::breach::Rule;
+use crate::dpop::{INVALID_PROOF, USE_NONCE, Verifier, proven_key, with_nonce};
 use crate::http::{Reply, Request};
 use crate::mcp::{self, Caller};
 use crate::pairs::Pairs;
@@ -34,13 +35,16 @@ pub(crate) fn mcp(bench: &mut Bench, request: &Request) -> Reply {
         false => None,
         true => match caller(bench, request) {
             Ok(caller) => Some(caller),
-            Err(reply) => {
+            Err(refused) => {
                 bench.counts.challenges += 1;
-                return reply;
+                let reply = challenge(bench, &refused);
+                let asks_for_nonce = refused.error == Some(USE_NONCE);
+                return with_nonce(bench, Verifier::Resource, reply, asks_for_nonce);
             }
         },
     };
-    mcp::answer(bench, request, &message, caller.as_ref())
+    let reply = mcp::answer(bench, request, &message, caller.as_ref());
+    with_nonce(bench, Verifier::Resource, reply, false)
 }
 
 fn invalid_request(what: &str) -> Reply {
@@ -48,28 +52,43 @@ fn invalid_request(what: &str) -> Reply {
     Reply::json(400, &body).with("WWW-Authenticate", "Bearer error=\"invalid_request\"")
 }
 
-fn caller(bench: &mut Bench, request: &Request) -> Result<Caller, Reply> {
+/// Why a request may not use the endpoint.
+struct Refused {
+    /// A request without any token gets no error code (RFC 6750 §3.1).
+    error: Option<&'static str>,
+    /// It was about a token that is bound to a key.
+    bound: bool,
+}
+
+fn caller(bench: &mut Bench, request: &Request) -> Result<Caller, Refused> {
+    let refused = |error, bound| Err(Refused { error, bound });
     let Some(value) = request.header("authorization") else {
-        return Err(challenge(bench, None));
+        return refused(None, false);
     };
-    let invalid = |bench: &Bench| Err(challenge(bench, Some("invalid_token")));
-    let Some(token) = value.strip_prefix("Bearer ") else {
-        let scheme = value.split(' ').next().unwrap_or_default().to_owned();
-        bench.hold(
-            Endpoint::Mcp,
-            Rule::BearerScheme,
-            format!("{scheme:?} instead of \"Bearer\""),
-        );
-        return invalid(bench);
-    };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    let bound = scheme == "DPoP" && bench.behaviour.dpop.offered;
+    let invalid = refused(Some("invalid_token"), bound);
+    if scheme != "Bearer" && !bound {
+        let what = format!("{scheme:?} instead of \"Bearer\"");
+        bench.hold(Endpoint::Mcp, Rule::BearerScheme, what);
+        return invalid;
+    }
     let Some(access) = bench.state.access.get(token).cloned() else {
-        bench.hold(
-            Endpoint::Mcp,
-            Rule::Token,
-            "the access token was never issued here",
-        );
-        return invalid(bench);
+        let what = "the access token was never issued here";
+        bench.hold(Endpoint::Mcp, Rule::Token, what);
+        return invalid;
     };
+    if access.key.is_some() != bound {
+        let what = match bound {
+            true => "DPoP with a token that is bound to no key",
+            false => "Bearer with a token that is bound to a key",
+        };
+        bench.hold(Endpoint::Mcp, Rule::Binding, what);
+        return invalid;
+    }
+    if bound {
+        proven(bench, request, token, access.key.as_ref())?;
+    }
     let family = &bench.state.families[access.family];
     let issuer = bench.addresses.issuer(&bench.behaviour, family.issuer);
     let servers = &bench.behaviour.resource_metadata.authorization_servers;
@@ -81,41 +100,74 @@ fn caller(bench: &mut Bench, request: &Request) -> Result<Caller, Reply> {
     };
     let usable = !family.revoked && access.expires > Instant::now() && trusted && audience;
     if !usable || bench.behaviour.mcp.verdict == Verdict::Unauthorized {
-        return invalid(bench);
+        return invalid;
     }
     Ok(Caller {
         client_id: family.client_id.clone(),
         scope: access.scope,
         subject: family.subject.clone(),
+        bound,
     })
 }
 
-/// Refuses for want of a usable token. A request without any gets no error code (RFC 6750 §3.1).
-fn challenge(bench: &Bench, error: Option<&str>) -> Reply {
+/// A bound token comes with a proof of its key (RFC 9449 §7.1).
+fn proven(
+    bench: &mut Bench,
+    request: &Request,
+    token: &str,
+    key: Option<&String>,
+) -> Result<(), Refused> {
+    let (rule, what) = match proven_key(bench, Verifier::Resource, request, Some(token)) {
+        Ok(proven) if proven.as_ref() == key => return Ok(()),
+        Ok(None) => (Rule::Proof, "no DPoP proof with a bound token"),
+        Ok(Some(_)) => (
+            Rule::Binding,
+            "the proof is of another key than the token's",
+        ),
+        Err(refusal) => {
+            refusal.hold(bench, Endpoint::Mcp);
+            let error = match refusal.error.as_str() {
+                USE_NONCE => USE_NONCE,
+                _ => INVALID_PROOF,
+            };
+            return Err(Refused {
+                error: Some(error),
+                bound: true,
+            });
+        }
+    };
+    bench.hold(Endpoint::Mcp, rule, what);
+    Err(Refused {
+        error: Some(INVALID_PROOF),
+        bound: true,
+    })
+}
+
+/// Refuses for want of a usable token.
+fn challenge(bench: &Bench, refused: &Refused) -> Reply {
     let rules = &bench.behaviour.challenge;
+    let Refused { error, bound } = *refused;
     let status = if error.is_some() { 401 } else { rules.status };
     let body = json!({"error": error.unwrap_or("unauthorized")});
-    challenged(
-        bench,
-        Reply::json(status, &body),
-        error,
-        rules.scope.as_deref(),
-    )
+    let reply = Reply::json(status, &body);
+    challenged(bench, reply, error, rules.scope.as_deref(), bound)
 }
 
 /// Refuses for want of a scope (RFC 6750 §3.1).
-pub(crate) fn insufficient_scope(bench: &mut Bench, scope: &str) -> Reply {
+pub(crate) fn insufficient_scope(bench: &mut Bench, scope: &str, bound: bool) -> Reply {
     bench.counts.scope_challenges += 1;
     let error = "insufficient_scope";
-    challenged(
-        bench,
-        Reply::json(403, &json!({"error": error})),
-        Some(error),
-        Some(scope),
-    )
+    let reply = Reply::json(403, &json!({"error": error}));
+    challenged(bench, reply, Some(error), Some(scope), bound)
 }
 
-fn challenged(bench: &Bench, reply: Reply, error: Option<&str>, scope: Option<&str>) -> Reply {
+fn challenged(
+    bench: &Bench,
+    reply: Reply,
+    error: Option<&str>,
+    scope: Option<&str>,
+    bound: bool,
+) -> Reply {
     let rules = &bench.behaviour.challenge;
     // A replaced challenge stays as it is; a scope challenge needs its parameters.
     if let (Some(fields), true) = (&rules.fields, error != Some("insufficient_scope")) {
@@ -123,15 +175,29 @@ fn challenged(bench: &Bench, reply: Reply, error: Option<&str>, scope: Option<&s
             |reply: Reply, field: &String| reply.with("WWW-Authenticate", &bench.expand(field));
         return fields.iter().fold(reply, add);
     }
-    let parameters = [
-        ("error", error),
-        ("resource_metadata", rules.resource_metadata.as_deref()),
-        ("scope", scope),
-    ];
-    let parameters: Vec<_> = parameters
-        .iter()
-        .filter_map(|(name, value)| Some(format!("{name}=\"{}\"", bench.expand((*value)?))))
-        .collect();
-    let field = format!("Bearer {}", parameters.join(", "));
-    reply.with("WWW-Authenticate", field.trim_end())
+    let dpop = &bench.behaviour.dpop;
+    // Where either kind of token will do, each has a challenge (RFC 9449 §7.1).
+    let schemes: &[_] = match (dpop.offered, dpop.required || bound) {
+        (false, _) => &["Bearer"],
+        (true, true) => &["DPoP"],
+        (true, false) => &["Bearer", "DPoP"],
+    };
+    let algorithms = dpop.algorithms.join(" ");
+    schemes.iter().fold(reply, |reply, scheme| {
+        let parameters = [
+            ("error", error),
+            (
+                "algs",
+                Some(algorithms.as_str()).filter(|_| *scheme == "DPoP"),
+            ),
+            ("resource_metadata", rules.resource_metadata.as_deref()),
+            ("scope", scope),
+        ];
+        let parameters: Vec<_> = parameters
+            .iter()
+            .filter_map(|(name, value)| Some(format!("{name}=\"{}\"", bench.expand((*value)?))))
+            .collect();
+        let field = format!("{scheme} {}", parameters.join(", "));
+        reply.with("WWW-Authenticate", field.trim_end())
+    })
 }

@@ -3,30 +3,25 @@
 use crate::behaviour::Endpoint;
 use crate::bench::Bench;
 use crate::breach::Rule;
-use crate::client_auth::{Refusal, authenticate, form};
+use crate::client_auth::authenticate;
+use crate::form::form;
 use crate::http::{Reply, Request};
-use serde_json::json;
+use crate::refusal::Refusal;
 
-const PARAMETERS: [&str; 4] = ["client_id", "client_secret", "token", "token_type_hint"];
+const PARAMETERS: [&str; 2] = ["token", "token_type_hint"];
 
 /// Revokes the grant that a token belongs to. A token that is not known is no error (RFC 7009 §2.2).
 pub(crate) fn revoke(bench: &mut Bench, issuer: usize, request: &Request) -> Reply {
-    let Err(refusal) = revoked(bench, issuer, request) else {
-        return Reply::empty(200).uncached();
-    };
-    if let Some(rule) = refusal.rule {
-        bench.hold(Endpoint::Revocation, rule, refusal.what.as_str());
+    match revoked(bench, issuer, request) {
+        Ok(()) => Reply::empty(200).uncached(),
+        Err(refusal) => refusal.told(bench, Endpoint::Revocation),
     }
-    let body = json!({"error": refusal.error, "error_description": refusal.what});
-    Reply::json(refusal.status, &body).uncached()
 }
 
 fn revoked(bench: &mut Bench, issuer: usize, request: &Request) -> Result<(), Refusal> {
     let form = form(bench, request, &PARAMETERS)?;
-    let client_id = authenticate(bench, issuer, request, &form)?;
-    let Some(token) = form.get("token") else {
-        return Err(Refusal::breach(Rule::Missing, "invalid_request", "token"));
-    };
+    let client = authenticate(bench, issuer, request, &form)?;
+    let token = form.needed("token")?;
     let hints = [None, Some("access_token"), Some("refresh_token")];
     if !hints.contains(&form.get("token_type_hint")) {
         let what = "token_type_hint is access_token or refresh_token";
@@ -38,7 +33,7 @@ fn revoked(bench: &mut Bench, issuer: usize, request: &Request) -> Result<(), Re
         return Ok(());
     };
     let family = &mut state.families[family];
-    if family.client_id != client_id || family.issuer != issuer {
+    if family.client_id != client.id || family.issuer != issuer {
         let what = "the token belongs to somebody else";
         return Err(Refusal::breach(Rule::Token, "invalid_grant", what));
     }

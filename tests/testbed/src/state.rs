@@ -1,29 +1,14 @@
-//! Which clients, codes and tokens exist?
+//! Which codes and tokens exist?
 
-use crate::bench::Bench;
+use crate::clients::Client;
+use crate::dpop::Nonces;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Seconds; a clock can add them without overflow.
 const MAX_LIFETIME: u64 = 1 << 31;
-
-/// A client as one authorization server knows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Client {
-    pub(crate) secret: Option<String>,
-    /// Seconds since the Unix epoch; 0 for never.
-    pub(crate) secret_expires_at: i64,
-    /// The registered authentication method; absent if none was stated.
-    pub(crate) method: Option<String>,
-    pub(crate) redirect_uris: Vec<String>,
-    /// The registered scopes; absent for all.
-    pub(crate) scope: Option<Vec<String>>,
-    /// Registered for the refresh grant.
-    pub(crate) refreshes: bool,
-}
 
 /// An authorization code. It is kept when used, so that reuse is noticed.
 #[derive(Clone, Debug)]
@@ -32,6 +17,8 @@ pub(crate) struct Code {
     pub(crate) issuer: usize,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
+    /// The thumbprint of the only key that it can be exchanged with (RFC 9449 §10).
+    pub(crate) key: Option<String>,
     pub(crate) resource: Option<String>,
     pub(crate) scope: Vec<String>,
     /// Who consented.
@@ -51,6 +38,8 @@ pub(crate) struct Family {
     pub(crate) resource: Option<String>,
     pub(crate) scope: Vec<String>,
     pub(crate) subject: String,
+    /// The thumbprint of the key that its first tokens were bound to.
+    pub(crate) key: Option<String>,
     pub(crate) revoked: bool,
     /// The client cannot know the newest refresh token: the answer that carried it got lost.
     pub(crate) answer_lost: bool,
@@ -62,6 +51,8 @@ pub(crate) struct Family {
 pub(crate) struct AccessToken {
     pub(crate) family: usize,
     pub(crate) scope: Vec<String>,
+    /// The thumbprint of the key that it is bound to.
+    pub(crate) key: Option<String>,
     pub(crate) expires: Instant,
 }
 
@@ -97,8 +88,9 @@ pub(crate) struct State {
     pub(crate) refresh: HashMap<String, RefreshToken>,
     /// Requests on the consent page, by a ticket that is used once.
     pub(crate) pending: HashMap<String, Pending>,
-    /// Values that must never come again: `state` and code challenges.
+    /// Values that must never come again: `state`, code challenges, and identifiers of assertions and proofs.
     pub(crate) once: HashSet<String>,
+    pub(crate) nonces: Nonces,
     /// What `write_note` wrote last.
     pub(crate) note: String,
     /// The family of the last token answer.
@@ -106,18 +98,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens a family for a used code.
-    pub(crate) fn new_family(&mut self, code: &Code) -> usize {
-        self.families.push(Family {
-            client_id: code.client_id.clone(),
-            issuer: code.issuer,
-            resource: code.resource.clone(),
-            scope: code.scope.clone(),
-            subject: code.subject.clone(),
-            revoked: false,
-            answer_lost: false,
-            fresh_until: None,
-        });
+    /// Opens a family for what a grant is worth.
+    pub(crate) fn new_family(&mut self, family: Family) -> usize {
+        self.families.push(family);
         self.families.len() - 1
     }
 
@@ -126,6 +109,7 @@ impl State {
         &mut self,
         family: usize,
         scope: &[String],
+        key: Option<String>,
         lifetime: u64,
     ) -> String {
         let token = random();
@@ -133,6 +117,7 @@ impl State {
         let access = AccessToken {
             family,
             scope: scope.to_vec(),
+            key,
             expires,
         };
         self.access.insert(token.clone(), access);
@@ -203,54 +188,6 @@ impl State {
     pub(crate) fn is_fresh(&mut self, value: &str) -> bool {
         self.once.insert(value.to_owned())
     }
-}
-
-impl Bench {
-    /// A client that an authorization server knows: registered, configured or documented.
-    pub(crate) fn client(&self, issuer: usize, id: &str) -> Option<Client> {
-        if let Some(client) = self.state.clients.get(&(issuer, id.to_owned())) {
-            return Some(client.clone());
-        }
-        let registration = &self.behaviour.registration;
-        let configured = registration
-            .clients
-            .iter()
-            .find(|c| issuer == 0 && c.client_id == id);
-        if let Some(client) = configured {
-            return Some(Client {
-                secret: client.client_secret.clone(),
-                secret_expires_at: 0,
-                method: client.token_endpoint_auth_method.clone(),
-                redirect_uris: client.redirect_uris.clone(),
-                scope: client.scope.as_deref().map(scopes),
-                refreshes: true,
-            });
-        }
-        documented(id, registration.client_documents.get(id)?)
-    }
-}
-
-/// A client from its metadata document, if that document is a good one: its `client_id` is its URL
-/// and no shared secret is involved.
-fn documented(url: &str, document: &Value) -> Option<Client> {
-    let text = |name: &str| document.get(name).and_then(Value::as_str);
-    let list = |name: &str| -> Option<Vec<String>> {
-        let items = document.get(name)?.as_array()?.iter();
-        items.map(|item| item.as_str().map(str::to_owned)).collect()
-    };
-    text("client_name")?;
-    let method = text("token_endpoint_auth_method").unwrap_or("none");
-    if text("client_id") != Some(url) || method != "none" {
-        return None;
-    }
-    Some(Client {
-        secret: None,
-        secret_expires_at: 0,
-        method: Some(method.to_owned()),
-        redirect_uris: list("redirect_uris")?,
-        scope: text("scope").map(scopes),
-        refreshes: list("grant_types").is_some_and(|g| g.iter().any(|g| g == "refresh_token")),
-    })
 }
 
 /// The scope tokens of a space-separated list.

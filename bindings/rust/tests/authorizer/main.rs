@@ -403,7 +403,7 @@ async fn a_client_that_is_asked_for_comes_from_the_source() {
         client_secret: None,
         token_endpoint_auth_method: None,
         redirect_uris: vec!["http://127.0.0.1:1/callback".into()],
-        scope: None,
+        ..PreRegistered::default()
     };
     bed.set(|behaviour| {
         behaviour.registration.offered = false;

@@ -12,7 +12,7 @@ async fn a_registered_client_needs_its_issuer_only_if_it_has_a_secret() {
         client_secret: secret.map(str::to_owned),
         token_endpoint_auth_method: None,
         redirect_uris: vec!["http://127.0.0.1:1/callback".into()],
-        scope: None,
+        ..PreRegistered::default()
     };
     bed.set(|behaviour| {
         behaviour.registration.offered = false;

@@ -105,6 +105,10 @@ pub enum LoopbackPort {
 pub struct Token {
     /// Client authentication methods that work; the metadata lists them.
     pub auth_methods: Vec<String>,
+    /// The signature algorithms of client assertions that work; the metadata lists them.
+    pub assertion_algorithms: Vec<String>,
+    /// The only `typ` of client assertions that is taken; absent for each that a specification names, or none.
+    pub assertion_typ: Option<String>,
     /// `client_secret_basic` is read without form decoding, against RFC 6749 §2.3.1.
     pub raw_basic: bool,
     /// The error for a client that is not known.
@@ -130,7 +134,14 @@ pub struct Token {
 impl Default for Token {
     fn default() -> Self {
         Self {
-            auth_methods: strings(&["none", "client_secret_basic", "client_secret_post"]),
+            auth_methods: strings(&[
+                "none",
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+            ]),
+            assertion_algorithms: strings(&["ES256", "PS256", "RS256", "EdDSA"]),
+            assertion_typ: None,
             raw_basic: false,
             unknown_client_error: "invalid_client".into(),
             refused: None,
@@ -190,6 +201,16 @@ pub enum ScopeForm {
     Array,
     /// Left out.
     Absent,
+}
+
+/// Tokens for clients themselves (RFC 6749 §4.4). Their requests keep the rules of [`Token`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientCredentials {
+    /// The grant is offered to clients that authenticate.
+    pub offered: bool,
+    /// A refresh token comes along, against RFC 6749 §4.4.3.
+    pub refresh_token: bool,
 }
 
 /// Refresh tokens (RFC 6749 §6, RFC 9700 §4.14).

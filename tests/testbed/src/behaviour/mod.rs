@@ -13,11 +13,13 @@
 //! | `{issuer}` | identifier of the authorization server that answers, or is in use |
 //! | `{issuer1}`, `{issuer2}` | identifiers of the two authorization servers |
 //! | `{as1}`, `{as2}`, `{as1_host}`, `{as2_host}` | origins and `host:port` of their listeners |
+//! | `{idp}` | origin and identifier of the identity provider |
 //! | `{published}` | the `issuer` that the metadata document states |
 //! | `{dead}` | an origin where nothing listens |
 
 mod discovery;
 mod grants;
+mod proofs;
 mod registration;
 mod resource;
 
@@ -28,9 +30,10 @@ use std::collections::BTreeMap;
 
 pub use discovery::{Challenge, Guards, Miss, ResourceMetadata, ServerMetadata, WellKnown};
 pub use grants::{
-    Authorization, Consent, ErrorForm, Issued, LoopbackPort, RedirectError, Refresh, ResourceRule,
-    Rotation, ScopeForm, Token, TokenForm,
+    Authorization, ClientCredentials, Consent, ErrorForm, Issued, LoopbackPort, RedirectError,
+    Refresh, ResourceRule, Rotation, ScopeForm, Token, TokenForm,
 };
+pub use proofs::{Dpop, Nonce};
 pub use registration::{GrantTypes, PreRegistered, Registration, Secret};
 pub use resource::{Mcp, Verdict};
 
@@ -48,10 +51,14 @@ pub struct Behaviour {
     pub registration: Registration,
     /// The authorization endpoint.
     pub authorization: Authorization,
-    /// The token endpoint, for both grants.
+    /// The token endpoint, for all grants.
     pub token: Token,
     /// Refresh tokens.
     pub refresh: Refresh,
+    /// Tokens for clients themselves.
+    pub client_credentials: ClientCredentials,
+    /// Proofs of possession.
+    pub dpop: Dpop,
     /// The MCP endpoint behind the token check.
     pub mcp: Mcp,
     /// Requests without a `User-Agent` get a bare 403 everywhere, as from a content delivery network.

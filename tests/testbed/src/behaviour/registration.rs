@@ -16,6 +16,8 @@ pub struct Registration {
     /// Client ID metadata documents by URL: nothing can be fetched, so they are given here. The
     /// metadata advertises support when there is one.
     pub client_documents: BTreeMap<String, Value>,
+    /// JWK sets by URL, for the `jwks_uri` of a registration or a document: nothing can be fetched.
+    pub key_sets: BTreeMap<String, Value>,
     /// Which grant types a request must list.
     pub grant_types: GrantTypes,
     /// Members that a request must not have, beyond those that no specification knows.
@@ -54,6 +56,7 @@ impl Default for Registration {
             offered: true,
             clients: Vec::new(),
             client_documents: BTreeMap::new(),
+            key_sets: BTreeMap::new(),
             grant_types: GrantTypes::AuthorizationCode,
             refused_members: Vec::new(),
             name_required: false,
@@ -94,7 +97,7 @@ pub enum Secret {
 }
 
 /// A client known beforehand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreRegistered {
     /// The client identifier.
@@ -105,7 +108,14 @@ pub struct PreRegistered {
     /// Its authentication method; absent for any that fits the secret.
     #[serde(default)]
     pub token_endpoint_auth_method: Option<String>,
+    /// Its public keys, a JWK set, if it authenticates with `private_key_jwt`.
+    #[serde(default)]
+    pub jwks: Option<Value>,
+    /// The grant types that it may use; absent for all.
+    #[serde(default)]
+    pub grant_types: Option<Vec<String>>,
     /// Its redirect URIs.
+    #[serde(default)]
     pub redirect_uris: Vec<String>,
     /// Its scope; absent for all scopes.
     #[serde(default)]

@@ -16,7 +16,7 @@ fn known_client(b: &mut Behaviour) {
         client_secret: Some("a-secret-told-by-hand".into()),
         token_endpoint_auth_method: Some("client_secret_post".into()),
         redirect_uris: list(&["http://127.0.0.1/callback", "http://localhost/callback"]),
-        scope: None,
+        ..PreRegistered::default()
     });
 }
 

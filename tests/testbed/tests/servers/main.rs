@@ -1,7 +1,9 @@
 //! Do the servers of the testbed treat good and bad clients as they should?
 
+mod extensions;
 mod flow;
 mod honest;
+mod keys;
 mod misbehaviour;
 mod policies;
 mod program;
