@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::jose::SignRequest;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
 use crate::store::StoreOp;
@@ -63,9 +64,83 @@ pub enum Task {
     AskForClient {
         /// The authorization server that the client must be registered with; its credentials are sent to no other.
         issuer: Issuer,
-        /// The redirect URI that the client must have been registered with.
+        /// The redirect URI that the client must have been registered with; empty for a grant that has none.
         redirect_uri: Box<str>,
     },
+    /// Sign, with a key that the host keeps. Answer: `Signed` or `Declined`.
+    Sign(SignRequest),
+    /// Give an assertion that somebody else has issued: what says who the workload or the user is. Answer:
+    /// `AssertionProvided` or `Declined`.
+    FetchAssertion(AssertionRequest),
+    /// Show the person a code and where to enter it, on any device (RFC 8628 §3.3). Answer: `Tick`, not before
+    /// [`until`](ShowCode::until); or `Declined`. The same code may be shown again: the person needs no new one.
+    ShowCode(ShowCode),
+}
+
+/// What an assertion is wanted for: it is a secret that goes there and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssertionRequest {
+    /// Whom it must speak of.
+    pub purpose: AssertionPurpose,
+    /// Who will get it: the authorization server; for an identity, the identity provider, who alone may have issued it.
+    pub issuer: Issuer,
+    /// The audience (`aud`) that it must name. For an identity: the client that the user has signed in to.
+    pub audience: Box<str>,
+    /// Whether the last one was refused: only a newer one helps.
+    pub renew: bool,
+}
+
+/// Whom an assertion speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionPurpose {
+    /// The workload that this process is: a JWT of its platform, never used before (SEP-1933).
+    Workload,
+    /// The user, as signed in at the identity provider of their enterprise (SEP-990).
+    Identity,
+}
+
+impl AssertionPurpose {
+    /// A stable name, for logs and other languages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Workload => "workload",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+/// What a person must be shown to sign in on another device (RFC 8628 §3.3).
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShowCode {
+    /// What they enter: visible characters.
+    pub user_code: Box<str>,
+    /// Where they enter it: https, or http on loopback.
+    pub verification_uri: HttpUrl,
+    /// The same with the code in it, to be opened by a click or shown as a QR code; the code is shown beside it all the
+    /// same, so that the person can compare.
+    pub verification_uri_complete: Option<HttpUrl>,
+    /// The authorization server whose page it is.
+    pub issuer: Issuer,
+    /// All scopes asked for.
+    pub scopes: ScopeSet,
+    /// When the code is worth nothing any more.
+    pub expires_at: Timestamp,
+    /// When to give the tick, for the machine to look whether the person has finished.
+    pub until: Timestamp,
+}
+
+impl fmt::Debug for ShowCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whoever reads the code in a log could finish the sign-in as somebody else.
+        f.debug_struct("ShowCode")
+            .field("verification_uri", &self.verification_uri)
+            .field("issuer", &self.issuer)
+            .field("scopes", &self.scopes)
+            .field("expires_at", &self.expires_at)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One HTTP request, complete, with the limits that the host must keep.
@@ -187,6 +262,19 @@ pub enum Purpose {
     CodeExchange,
     /// Refresh of the tokens (RFC 6749 §6). The answer must not be cached.
     Refresh,
+    /// Tokens without a user present: client credentials (RFC 6749 §4.4) or an assertion (RFC 7523 §2.1). The answer must
+    /// not be cached.
+    Grant,
+    /// Exchange of the user's identity for an assertion, at the identity provider (RFC 8693). The answer must not be cached.
+    TokenExchange,
+    /// Beginning of a sign-in on another device (RFC 8628 §3.1).
+    DeviceAuthorization,
+    /// The question whether that sign-in is finished (RFC 8628 §3.4). The answer must not be cached.
+    DevicePoll,
+    /// Handing over the authorization request beforehand (RFC 9126).
+    PushedAuthorization,
+    /// Revocation of a token (RFC 7009).
+    Revocation,
 }
 
 impl Purpose {
@@ -198,6 +286,12 @@ impl Purpose {
             Self::Registration => "registration",
             Self::CodeExchange => "code_exchange",
             Self::Refresh => "refresh",
+            Self::Grant => "grant",
+            Self::TokenExchange => "token_exchange",
+            Self::DeviceAuthorization => "device_authorization",
+            Self::DevicePoll => "device_poll",
+            Self::PushedAuthorization => "pushed_authorization",
+            Self::Revocation => "revocation",
         }
     }
 }

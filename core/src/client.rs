@@ -19,6 +19,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// `client_id` and `client_secret` in the body.
     ClientSecretPost,
+    /// An assertion signed with the client's key (RFC 7523 §2.2, OpenID Connect Core §9).
+    PrivateKeyJwt,
 }
 
 impl AuthMethod {
@@ -28,14 +30,25 @@ impl AuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 
     /// The method of this registered name, if it is one that this client can do.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost]
-            .into_iter()
-            .find(|method| method.as_str() == name)
+        [
+            Self::None,
+            Self::ClientSecretBasic,
+            Self::ClientSecretPost,
+            Self::PrivateKeyJwt,
+        ]
+        .into_iter()
+        .find(|method| method.as_str() == name)
+    }
+
+    /// Whether it needs a secret that is shared with the server.
+    pub(crate) const fn needs_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
     }
 }
 
@@ -47,6 +60,8 @@ pub(crate) struct AuthMethods {
     none: bool,
     basic: bool,
     post: bool,
+    #[serde(default)]
+    private_key_jwt: bool,
 }
 
 impl AuthMethods {
@@ -62,13 +77,16 @@ impl AuthMethods {
             AuthMethod::None => self.none,
             AuthMethod::ClientSecretBasic => self.basic,
             AuthMethod::ClientSecretPost => self.post,
+            AuthMethod::PrivateKeyJwt => self.private_key_jwt,
         }
     }
 
-    /// What to ask for in a registration: no secret where none is needed, and none in Basic, whose encoding servers
-    /// disagree on, where the body will do. An absent list means Basic (RFC 8414 §2).
-    pub(crate) const fn to_register(self) -> Option<AuthMethod> {
-        if self.none {
+    /// What to ask for in a registration: the key where there is one and it is taken; no secret where none is needed, and
+    /// none in Basic, whose encoding servers disagree on, where the body will do. An absent list means Basic (RFC 8414 §2).
+    pub(crate) const fn to_register(self, has_key: bool) -> Option<AuthMethod> {
+        if has_key && self.private_key_jwt {
+            Some(AuthMethod::PrivateKeyJwt)
+        } else if self.none {
             Some(AuthMethod::None)
         } else if self.post {
             Some(AuthMethod::ClientSecretPost)
@@ -87,6 +105,7 @@ impl FromTexts for AuthMethods {
             Some(AuthMethod::None) => self.none = true,
             Some(AuthMethod::ClientSecretBasic) => self.basic = true,
             Some(AuthMethod::ClientSecretPost) => self.post = true,
+            Some(AuthMethod::PrivateKeyJwt) => self.private_key_jwt = true,
             None => {}
         }
     }
@@ -105,14 +124,15 @@ pub struct ProvidedClient {
 
 impl ProvidedClient {
     /// What is wrong with it, if anything is.
-    pub(crate) fn check(&self) -> Result<(), Misuse> {
+    pub(crate) fn check(&self, has_key: bool) -> Result<(), Misuse> {
         if !is_client_id(&self.client_id) {
             return Err(Misuse::ClientId);
         }
-        let needs_secret = self
-            .auth_method
-            .is_some_and(|method| method != AuthMethod::None);
-        if needs_secret && self.client_secret.is_none() {
+        let lacks = |method: AuthMethod| match method {
+            AuthMethod::PrivateKeyJwt => !has_key,
+            method => method.needs_secret() && self.client_secret.is_none(),
+        };
+        if self.auth_method.is_some_and(lacks) {
             return Err(Misuse::ClientSecret);
         }
         Ok(())
@@ -136,6 +156,8 @@ pub(crate) enum ClientAuth {
     BasicUnencoded(Secret),
     #[serde(serialize_with = "secret::exposed")]
     Post(Secret),
+    /// With the configured key: the host signs.
+    PrivateKeyJwt,
 }
 
 /// [`ClientAuth`] as it is read: from its members, since serde would buffer whatever comes before the tag, secrets included.
@@ -149,10 +171,11 @@ impl TryFrom<StoredAuth> for ClientAuth {
     type Error = &'static str;
 
     fn try_from(stored: StoredAuth) -> Result<Self, Self::Error> {
-        let auth = stored
-            .secret
-            .map_or(Self::None, Self::Basic)
-            .presented_as(stored.method);
+        let auth = match stored.secret {
+            Some(secret) => Self::Basic(secret).presented_as(stored.method),
+            None if stored.method == AuthKind::PrivateKeyJwt => Self::PrivateKeyJwt,
+            None => Self::None,
+        };
         let fits = auth.kind() == stored.method;
         fits.then_some(auth).ok_or("a method without its secret")
     }
@@ -166,6 +189,9 @@ impl ClientAuth {
         method: Option<AuthMethod>,
         supported: AuthMethods,
     ) -> Self {
+        if method == Some(AuthMethod::PrivateKeyJwt) {
+            return Self::PrivateKeyJwt;
+        }
         let Some(secret) = secret else {
             return Self::None;
         };
@@ -173,7 +199,7 @@ impl ClientAuth {
             Some(AuthMethod::ClientSecretPost) => Self::Post(secret),
             Some(AuthMethod::ClientSecretBasic) => Self::Basic(secret),
             // A returned secret is used even if the method says otherwise.
-            Some(AuthMethod::None) | None => {
+            Some(AuthMethod::None | AuthMethod::PrivateKeyJwt) | None => {
                 let post = supported.contains(AuthMethod::ClientSecretPost);
                 let basic = supported.contains(AuthMethod::ClientSecretBasic);
                 // Servers disagree on how Basic is encoded; the body has no such doubt.
@@ -192,6 +218,7 @@ impl ClientAuth {
             Self::Basic(_) => AuthKind::Basic,
             Self::BasicUnencoded(_) => AuthKind::BasicUnencoded,
             Self::Post(_) => AuthKind::Post,
+            Self::PrivateKeyJwt => AuthKind::PrivateKeyJwt,
         }
     }
 
@@ -199,12 +226,15 @@ impl ClientAuth {
     pub(crate) fn presented_as(self, kind: AuthKind) -> Self {
         match (self, kind) {
             (Self::None, _) => Self::None,
-            (auth, AuthKind::None) => auth,
+            (Self::PrivateKeyJwt, _) => Self::PrivateKeyJwt,
+            (auth, AuthKind::None | AuthKind::PrivateKeyJwt) => auth,
             (Self::Basic(secret) | Self::BasicUnencoded(secret) | Self::Post(secret), kind) => {
                 match kind {
                     AuthKind::Post => Self::Post(secret),
                     AuthKind::BasicUnencoded => Self::BasicUnencoded(secret),
-                    AuthKind::Basic | AuthKind::None => Self::Basic(secret),
+                    AuthKind::Basic | AuthKind::None | AuthKind::PrivateKeyJwt => {
+                        Self::Basic(secret)
+                    }
                 }
             }
         }
@@ -233,6 +263,7 @@ pub(crate) enum AuthKind {
     Basic,
     BasicUnencoded,
     Post,
+    PrivateKeyJwt,
 }
 
 /// Whether form encoding leaves the secret as it is.
@@ -276,6 +307,19 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client that was not registered by us: public, and without a name yet. The assertion of a workload can say enough
+    /// to need none.
+    pub(crate) fn preregistered() -> Self {
+        Self {
+            id: ArcStr::default(),
+            auth: ClientAuth::None,
+            origin: ClientOrigin::Preregistered,
+            redirect_uri: None,
+            scopes: None,
+            secret_expires_at: None,
+        }
+    }
+
     /// Whether the registration covers these scopes: some servers refuse any that it did not name.
     pub(crate) fn may_ask_for(&self, scopes: &ScopeSet) -> bool {
         self.scopes
@@ -359,8 +403,11 @@ mod tests {
         ];
         for (names, expected) in cases {
             let methods = AuthMethods::from_names(names.iter().copied());
-            assert_eq!(methods.to_register(), *expected, "{names:?}");
+            assert_eq!(methods.to_register(false), *expected, "{names:?}");
         }
+        let methods = AuthMethods::from_names(["none", "private_key_jwt"]);
+        assert_eq!(methods.to_register(true), Some(AuthMethod::PrivateKeyJwt));
+        assert_eq!(methods.to_register(false), Some(AuthMethod::None));
     }
 
     #[test]

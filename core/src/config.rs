@@ -7,10 +7,14 @@ use std::sync::Arc;
 use crate::arc_str::ArcStr;
 use crate::client::{AuthMethod, AuthMethods, Client, ClientAuth, ClientOrigin, is_client_id};
 use crate::error::ConfigError;
+use crate::jose::PublicKey;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
-use crate::settings::{ClientDocument, Deviations, Preregistered, Settings};
+use crate::settings::{
+    ClientDocument, Deviations, DpopUse, GrantType, IdentityProvider, Preregistered, Settings,
+};
 use crate::uri::{HttpUrl, Issuer, Reach, RedirectKind, RedirectUri};
+use crate::wire::authorization_details;
 
 /// Checked configuration. Immutable; shared by any number of machines through an [`Arc`].
 #[derive(Clone, Debug)]
@@ -20,6 +24,7 @@ pub struct Config {
     pub(crate) reach: Reach,
     pub(crate) scopes: Option<ScopeSet>,
     pub(crate) preregistered: Option<KnownClient>,
+    pub(crate) identity_provider: Option<KnownProvider>,
     pub(crate) user_agent: Arc<str>,
     pub(crate) protocol_version: Arc<str>,
 }
@@ -34,6 +39,14 @@ pub(crate) struct KnownClient {
     pub(crate) endpoints: Option<KnownEndpoints>,
 }
 
+/// [`IdentityProvider`], checked.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownProvider {
+    pub(crate) issuer: Issuer,
+    pub(crate) token_endpoint: HttpUrl,
+    pub(crate) client: Arc<Client>,
+}
+
 /// [`GivenEndpoints`], checked.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownEndpoints {
@@ -44,6 +57,9 @@ pub(crate) struct KnownEndpoints {
 
 /// Parameters that the flow itself sets; nobody else may.
 pub(crate) const FLOW_PARAMETERS: &[&str] = &[
+    "actor_token",
+    "actor_token_type",
+    "assertion",
     "client_assertion",
     "client_assertion_type",
     "client_id",
@@ -52,16 +68,21 @@ pub(crate) const FLOW_PARAMETERS: &[&str] = &[
     "code_challenge",
     "code_challenge_method",
     "code_verifier",
+    "device_code",
+    "dpop_jkt",
     "grant_type",
     "redirect_uri",
     "refresh_token",
     "request",
     "request_uri",
+    "requested_token_type",
     "resource",
     "response_mode",
     "response_type",
     "scope",
     "state",
+    "subject_token",
+    "subject_token_type",
 ];
 
 impl Config {
@@ -96,8 +117,15 @@ impl Config {
         let preregistered = settings
             .preregistered
             .as_ref()
-            .map(|given| KnownClient::check(given, reach))
+            .map(|given| KnownClient::check(given, reach, settings.client_key.is_some()))
             .transpose()?;
+        let identity_provider = settings
+            .identity_provider
+            .as_ref()
+            .map(|given| KnownProvider::check(given, reach, settings.client_key.is_some()))
+            .transpose()?;
+        check_grant(&settings)?;
+        check_keys(&settings, reach)?;
         if let Some(document) = &settings.client_document {
             check_document(document, reach, &redirect, settings.private_scheme_redirect)?;
         }
@@ -110,6 +138,19 @@ impl Config {
                 return Err(ConfigError {
                     field,
                     problem: "names a parameter that the flow itself sets",
+                });
+            }
+            // RFC 9396 §2: the value has a form of its own.
+            let details = parameters
+                .iter()
+                .filter(|(name, _)| name == "authorization_details");
+            if !details
+                .into_iter()
+                .all(|(_, value)| authorization_details::is_well_formed(value))
+            {
+                return Err(ConfigError {
+                    field,
+                    problem: "authorization_details is not a JSON array of objects with a type",
                 });
             }
         }
@@ -161,6 +202,7 @@ impl Config {
             reach,
             scopes,
             preregistered,
+            identity_provider,
             settings,
         })
     }
@@ -186,10 +228,7 @@ impl Config {
         Some(Client {
             id: known.client_id.clone(),
             auth: ClientAuth::choose(secret, known.auth_method, supported),
-            origin: ClientOrigin::Preregistered,
-            redirect_uri: None,
-            scopes: None,
-            secret_expires_at: None,
+            ..Client::preregistered()
         })
     }
 
@@ -199,16 +238,14 @@ impl Config {
         known.filter(|known| known.issuer == *issuer)
     }
 
-    /// The client that the configured document describes: public, since such a document shares no secret (REG-05).
+    /// The client that the configured document describes: public or with a key, since such a document shares no secret (REG-05).
     pub(crate) fn document_client(&self) -> Option<Client> {
         let document = self.settings.client_document.as_ref()?;
         Some(Client {
             id: document.url.as_str().into(),
-            auth: ClientAuth::None,
+            auth: ClientAuth::choose(None, document.auth_method, AuthMethods::default()),
             origin: ClientOrigin::Document,
-            redirect_uri: None,
-            scopes: None,
-            secret_expires_at: None,
+            ..Client::preregistered()
         })
     }
 
@@ -219,6 +256,23 @@ impl Config {
         let document = self.settings.client_document.as_ref();
         registered.is_some_and(|known| *known.client_id == *id)
             || document.is_some_and(|document| document.url == id)
+    }
+
+    /// The key that tokens of this issuer are to be bound to.
+    pub(crate) fn dpop_key(&self, issuer: &Issuer) -> Option<&PublicKey> {
+        let keys = &self.settings.dpop_keys;
+        let named = keys
+            .iter()
+            .find(|key| key.issuer.as_deref() == Some(issuer.as_str()));
+        let any = || keys.iter().find(|key| key.issuer.is_none());
+        named.or_else(any).map(|key| &key.key)
+    }
+
+    /// The key that tokens are bound to already, if it is still here.
+    pub(crate) fn bound_key(&self, thumbprint: &str) -> Option<&PublicKey> {
+        let keys = self.settings.dpop_keys.iter().map(|key| &key.key);
+        keys.into_iter()
+            .find(|key| **key.thumbprint() == *thumbprint)
     }
 
     /// Whether a redirect URI is of a kind that may be used: a stored one was allowed by earlier settings.
@@ -241,7 +295,7 @@ impl Config {
 }
 
 impl KnownClient {
-    fn check(given: &Preregistered, reach: Reach) -> Result<Self, ConfigError> {
+    fn check(given: &Preregistered, reach: Reach, has_key: bool) -> Result<Self, ConfigError> {
         let issuer = Issuer::parse(&given.issuer, reach).map_err(|_| ConfigError {
             field: "preregistered.issuer",
             problem: "not an issuer identifier",
@@ -252,16 +306,11 @@ impl KnownClient {
                 problem: "empty or not printable ASCII",
             });
         }
-        if given.client_secret.is_none()
-            && given
-                .auth_method
-                .is_some_and(|method| method != AuthMethod::None)
-        {
-            return Err(ConfigError {
-                field: "preregistered.auth_method",
-                problem: "needs a client secret",
-            });
-        }
+        let secret = given.client_secret.as_ref();
+        let auth_method = auth_method(secret, given.auth_method, has_key).map_err(|problem| {
+            let field = "preregistered.auth_method";
+            ConfigError { field, problem }
+        })?;
         let endpoint = |raw: &str| {
             HttpUrl::parse(raw, reach).map_err(|_| ConfigError {
                 field: "preregistered.endpoints",
@@ -280,9 +329,129 @@ impl KnownClient {
             issuer,
             client_id: given.client_id.as_str().into(),
             client_secret: given.client_secret.clone(),
-            auth_method: given.auth_method,
+            auth_method,
             endpoints,
         })
+    }
+}
+
+impl KnownProvider {
+    fn check(given: &IdentityProvider, reach: Reach, has_key: bool) -> Result<Self, ConfigError> {
+        let wrong = |field, problem| ConfigError { field, problem };
+        let issuer = Issuer::parse(&given.issuer, reach)
+            .map_err(|_| wrong("identity_provider.issuer", "not an issuer identifier"))?;
+        let token_endpoint = HttpUrl::parse(&given.token_endpoint, reach).map_err(|_| {
+            let problem = "not an https URL that may be reached";
+            wrong("identity_provider.token_endpoint", problem)
+        })?;
+        if !is_client_id(&given.client_id) {
+            let problem = "empty or not printable ASCII";
+            return Err(wrong("identity_provider.client_id", problem));
+        }
+        let secret = given.client_secret.clone();
+        let method = auth_method(secret.as_ref(), given.auth_method, has_key)
+            .map_err(|problem| wrong("identity_provider.auth_method", problem))?;
+        Ok(Self {
+            issuer,
+            token_endpoint,
+            client: Arc::new(Client {
+                id: given.client_id.as_str().into(),
+                auth: ClientAuth::choose(secret, method, AuthMethods::default()),
+                ..Client::preregistered()
+            }),
+        })
+    }
+}
+
+/// How a client authenticates, as far as its settings say: with the key if there is nothing else.
+fn auth_method(
+    secret: Option<&Secret>,
+    named: Option<AuthMethod>,
+    has_key: bool,
+) -> Result<Option<AuthMethod>, &'static str> {
+    match named {
+        Some(AuthMethod::PrivateKeyJwt) if !has_key => Err("needs client_key"),
+        Some(method) if method.needs_secret() && secret.is_none() => Err("needs a client secret"),
+        None if secret.is_none() && has_key => Ok(Some(AuthMethod::PrivateKeyJwt)),
+        named => Ok(named),
+    }
+}
+
+/// What each grant needs, and what none can do without.
+fn check_grant(settings: &Settings) -> Result<(), ConfigError> {
+    let problem = |problem| {
+        let field = "grant";
+        Err(ConfigError { field, problem })
+    };
+    let client = settings.preregistered.as_ref();
+    let pinned = client.is_some() || settings.authorization_server.is_some();
+    let confidential = |client: &Preregistered| {
+        client.auth_method != Some(AuthMethod::None)
+            && (client.client_secret.is_some() || settings.client_key.is_some())
+    };
+    if settings.grant != GrantType::AuthorizationCode
+        && client.is_some_and(|client| client.endpoints.is_some())
+    {
+        return problem(
+            "only authorization_code does without discovery: leave preregistered.endpoints out",
+        );
+    }
+    match settings.grant {
+        // CCR-01, CCR-10, CCR-11.
+        GrantType::ClientCredentials if !client.is_some_and(confidential) => {
+            problem("client_credentials needs preregistered with a secret or client_key")
+        }
+        // WIF-06.
+        GrantType::WorkloadIdentity if !pinned => {
+            problem("workload_identity needs authorization_server or preregistered")
+        }
+        GrantType::EnterpriseManaged if settings.identity_provider.is_none() => {
+            problem("enterprise_managed needs identity_provider")
+        }
+        GrantType::EnterpriseManaged if client.is_none() && settings.client_document.is_none() => {
+            problem("enterprise_managed needs preregistered or client_document")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_keys(settings: &Settings, reach: Reach) -> Result<(), ConfigError> {
+    let key = "dpop_keys";
+    for issuer in settings
+        .dpop_keys
+        .iter()
+        .filter_map(|key| key.issuer.as_deref())
+    {
+        Issuer::parse(issuer, reach).map_err(|_| ConfigError {
+            field: key,
+            problem: "not an issuer identifier",
+        })?;
+    }
+    if settings.dpop != DpopUse::Never && settings.dpop_keys.is_empty() {
+        let problem = "empty, but `dpop` is wanted";
+        return Err(ConfigError {
+            field: key,
+            problem,
+        });
+    }
+    let typ = &settings.assertion_typ;
+    if typ.is_empty() || !typ.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(ConfigError {
+            field: "assertion_typ",
+            problem: "not a media type",
+        });
+    }
+    let document = settings.client_document.as_ref();
+    match document.and_then(|document| document.auth_method) {
+        Some(AuthMethod::PrivateKeyJwt) if settings.client_key.is_none() => Err(ConfigError {
+            field: "client_document.auth_method",
+            problem: "needs client_key",
+        }),
+        Some(method) if method.needs_secret() => Err(ConfigError {
+            field: "client_document.auth_method",
+            problem: "a public document cannot go with a shared secret",
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -34,6 +34,12 @@ pub enum Misuse {
     /// The client has no secret, but its authentication method needs one.
     #[error("the client has no secret, but its authentication method needs one")]
     ClientSecret,
+    /// The signature has a length that the algorithm cannot give (RFC 7518 §3): for ES256 it is R and S, 32 bytes each.
+    #[error("the signature has a length that the algorithm cannot give")]
+    Signature,
+    /// The assertion is empty, too long, or holds characters outside visible ASCII.
+    #[error("the assertion is empty, too long or not printable ASCII")]
+    Assertion,
     /// A member of the tokens that the host brings cannot be used: an issuer, endpoint or resource that the URL policy refuses or
     /// that does not cover the server, a token that no header can carry, too many scopes.
     #[error("the {member} of the tokens cannot be used")]

@@ -3,6 +3,7 @@
 use crate::action::ActionId;
 use crate::client::ProvidedClient;
 use crate::provided::ProvidedTokens;
+use crate::secret::Secret;
 
 /// Something that happened. Answers carry the id of the action that they answer; the others come from outside.
 ///
@@ -47,8 +48,22 @@ pub enum Event<'a> {
         /// The client, for the issuer that was named.
         client: ProvidedClient,
     },
-    /// The host cannot or will not do what it was asked: no listener, no browser, no client, no person.
-    /// Answers `BindRedirect`, `OpenUrl` and `AskForClient`.
+    /// The answer to [`Task::Sign`](crate::Task::Sign).
+    Signed {
+        /// Of the action answered.
+        id: ActionId,
+        /// The signature as RFC 7518 §3 has it: for ES256 R and S, 32 bytes each, and no DER.
+        signature: &'a [u8],
+    },
+    /// The answer to [`Task::FetchAssertion`](crate::Task::FetchAssertion).
+    AssertionProvided {
+        /// Of the action answered.
+        id: ActionId,
+        /// The assertion.
+        assertion: ProvidedAssertion,
+    },
+    /// The host cannot or will not do what it was asked: no listener, no browser, no client, no key, no assertion, no person.
+    /// Answers `BindRedirect`, `OpenUrl`, `AskForClient`, `Sign`, `FetchAssertion` and `ShowCode`.
     Declined {
         /// Of the action answered.
         id: ActionId,
@@ -75,7 +90,8 @@ pub enum Event<'a> {
     /// joins or ignored.
     Refresh,
     /// Time has passed: at or after [`Machine::deadline`](crate::Machine::deadline) it ends a sign-in that nobody
-    /// finished or a [`Task::Wait`](crate::Task::Wait), or refreshes ahead of expiry. Before it: ignored.
+    /// finished or a [`Task::Wait`](crate::Task::Wait), asks whether a [`Task::ShowCode`](crate::Task::ShowCode) has led to a
+    /// sign-in, or refreshes ahead of expiry. Before it: ignored.
     Tick,
     /// The person changed their mind: ends the flow under way. At rest: ignored.
     Cancel,
@@ -98,13 +114,36 @@ pub struct Challenge<'a> {
     pub generation: Option<u64>,
 }
 
+/// An assertion that the host got from whoever issues it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvidedAssertion {
+    /// The assertion itself.
+    pub token: Secret,
+    /// What it is.
+    pub kind: AssertionKind,
+}
+
+/// What an assertion is (RFC 8693 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionKind {
+    /// A JWT of a workload's platform.
+    Jwt,
+    /// An OpenID Connect ID token.
+    IdToken,
+    /// A refresh token of the identity provider, to be taken in place of an ID token.
+    RefreshToken,
+    /// A SAML 2.0 assertion, in base64url.
+    Saml2,
+}
+
 /// An HTTP answer.
 #[derive(Clone, Copy)]
 pub struct HttpResponse<'a> {
     /// The status code.
     pub status: u16,
-    /// Header fields as received; names in any case. Those that the machine reads are `location` and `retry-after`; giving
-    /// more does no harm.
+    /// Header fields as received; names in any case. Those that the machine reads are `location`, `retry-after` and `dpop-nonce`;
+    /// giving more does no harm.
     pub headers: &'a [(&'a str, &'a [u8])],
     /// The body, decoded from any content encoding, at most the limit that the request named.
     pub body: &'a [u8],

@@ -66,6 +66,12 @@ pub(crate) struct Tokens {
     pub(crate) client: TokenClient,
     /// From validated metadata of this issuer, or configured.
     pub(crate) token_endpoint: HttpUrl,
+    /// Where they are revoked, if the server offers that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revocation_endpoint: Option<HttpUrl>,
+    /// The thumbprint of the key that they are bound to (RFC 9449 §6): of no use without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bound_to: Option<ArcStr>,
     /// Who alone may send the refresh token, if somebody is about to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) claim: Option<Claim>,
@@ -361,7 +367,7 @@ fn configured(id: &str, issuer: &Issuer, config: &Config) -> Option<Client> {
 impl TokenClient {
     pub(crate) fn new(client: &Client, issuer: &Issuer, config: &Config) -> Self {
         let secret = match &client.auth {
-            ClientAuth::None => None,
+            ClientAuth::None | ClientAuth::PrivateKeyJwt => None,
             ClientAuth::Basic(secret)
             | ClientAuth::BasicUnencoded(secret)
             | ClientAuth::Post(secret) => Some(secret.clone()),
@@ -379,17 +385,16 @@ impl TokenClient {
     pub(crate) fn of(&self, issuer: &Issuer, config: &Config) -> Option<Client> {
         let stored = || Client {
             id: self.id.clone(),
-            auth: self
-                .secret
-                .clone()
-                .map_or(ClientAuth::None, ClientAuth::Basic),
+            auth: match &self.secret {
+                Some(secret) => ClientAuth::Basic(secret.clone()),
+                None if self.auth == AuthKind::PrivateKeyJwt => ClientAuth::PrivateKeyJwt,
+                None => ClientAuth::None,
+            },
             origin: self.origin,
-            redirect_uri: None,
-            scopes: None,
-            secret_expires_at: None,
+            ..Client::preregistered()
         };
-        let client =
-            configured(&self.id, issuer, config).or_else(|| self.is_complete().then(stored))?;
+        let client = configured(&self.id, issuer, config)
+            .or_else(|| self.is_complete(config).then(stored))?;
         Some(Client {
             auth: client.auth.presented_as(self.auth),
             ..client
@@ -398,13 +403,17 @@ impl TokenClient {
 
     /// Whether there is a client [of](Self::of) it, at no cost: requests ask.
     pub(crate) fn is_known(&self, issuer: &Issuer, config: &Config) -> bool {
-        self.is_complete() || config.names_client(&self.id, issuer)
+        self.is_complete(config) || config.names_client(&self.id, issuer)
     }
 
-    /// Whether the configuration has nothing to add.
-    fn is_complete(&self) -> bool {
-        let public = self.auth == AuthKind::None && self.origin != ClientOrigin::Document;
-        public || self.secret.is_some()
+    /// Whether the configuration has nothing to add but the key.
+    fn is_complete(&self, config: &Config) -> bool {
+        let enough = match self.auth {
+            AuthKind::None => true,
+            AuthKind::PrivateKeyJwt => config.settings.client_key.is_some(),
+            AuthKind::Basic | AuthKind::BasicUnencoded | AuthKind::Post => self.secret.is_some(),
+        };
+        enough && (self.origin != ClientOrigin::Document || self.secret.is_some())
     }
 }
 
@@ -421,7 +430,14 @@ impl Tokens {
         let header = self.authorization.expose();
         self.token_endpoint.may_be_reached(config.reach)
             && self.resource.covers.contains(&config.server)
-            && header.starts_with("Bearer ")
+            && self
+                .revocation_endpoint
+                .as_ref()
+                .is_none_or(|url| url.may_be_reached(config.reach))
+            && header.starts_with(match self.bound_to {
+                Some(_) => "DPoP ",
+                None => "Bearer ",
+            })
             && header.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
     }
 
@@ -442,9 +458,8 @@ impl Tokens {
         self.unanswered.saturating_add(lost.into())
     }
 
-    /// When the tokens should be refreshed, if they can be.
+    /// When the tokens should be renewed, if they can be.
     pub(crate) fn refresh_at(&self, skew_ms: u64) -> Option<Timestamp> {
-        self.refresh_token.as_ref()?;
         self.expires_at
             .map(|at| at.before(self.within_life(at, skew_ms)))
     }

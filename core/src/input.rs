@@ -3,13 +3,17 @@
 use crate::client::ProvidedClient;
 use crate::config::Config;
 use crate::error::Misuse;
-use crate::event::{CallbackText, Cause, Challenge, Event, HttpResponse, Refusal, StoreResult};
+use crate::event::{
+    CallbackText, Cause, Challenge, Event, HttpResponse, ProvidedAssertion, Refusal, StoreResult,
+};
 use crate::grant::Change;
 use crate::phase::{Hint, Need, Trigger};
 use crate::provided;
+use crate::settings::DpopUse;
 use crate::transition::EventKind;
 use crate::uri::RedirectUri;
-use crate::wire::challenge::{BEARER, BearerChallenge, Challenges};
+use crate::wire::challenge::{BEARER, BearerChallenge, Challenges, DPOP};
+use crate::wire::token_response::is_token;
 
 /// An event, read.
 pub(crate) enum Input<'a> {
@@ -19,6 +23,8 @@ pub(crate) enum Input<'a> {
     RedirectBound(RedirectUri),
     Callback(CallbackText<'a>),
     ClientProvided(ProvidedClient),
+    Signed(&'a [u8]),
+    AssertionProvided(ProvidedAssertion),
     Declined(Refusal),
     Stored(StoreResult<'a>),
     /// Tokens that the host brings, as the change that keeps them.
@@ -46,6 +52,8 @@ impl Event<'_> {
             Self::RedirectBound { .. } => EventKind::RedirectBound,
             Self::Callback(_) => EventKind::Callback,
             Self::ClientProvided { .. } => EventKind::ClientProvided,
+            Self::Signed { .. } => EventKind::Signed,
+            Self::AssertionProvided { .. } => EventKind::AssertionProvided,
             Self::Declined { .. } => EventKind::Declined,
             Self::Stored { .. } => EventKind::Stored,
             Self::TokensProvided(_) => EventKind::TokensProvided,
@@ -64,6 +72,8 @@ impl Event<'_> {
             | Self::Unreachable { id, .. }
             | Self::RedirectBound { id, .. }
             | Self::ClientProvided { id, .. }
+            | Self::Signed { id, .. }
+            | Self::AssertionProvided { id, .. }
             | Self::Declined { id, .. }
             | Self::Stored { id, .. } => Some(*id),
             _ => None,
@@ -78,7 +88,7 @@ pub(crate) fn read<'a>(event: Event<'a>, config: &Config) -> Result<Option<Input
         Event::Connect => need(Need::Connect, None),
         Event::Refresh => need(Need::Refresh, None),
         Event::Challenge(challenge) => {
-            read_challenge(&challenge).and_then(|wanted| need(wanted, challenge.generation))
+            read_challenge(&challenge, config).and_then(|wanted| need(wanted, challenge.generation))
         }
         Event::Reply { response, .. } => Some(Input::Answer(Ok(response))),
         Event::Unreachable { cause, .. } => Some(Input::Answer(Err(cause))),
@@ -89,8 +99,16 @@ pub(crate) fn read<'a>(event: Event<'a>, config: &Config) -> Result<Option<Input
         }
         Event::Callback(text) => Some(Input::Callback(text)),
         Event::ClientProvided { client, .. } => {
-            client.check()?;
+            client.check(config.settings.client_key.is_some())?;
             Some(Input::ClientProvided(client))
+        }
+        Event::Signed { signature, .. } => Some(Input::Signed(signature)),
+        Event::AssertionProvided { assertion, .. } => {
+            let token = assertion.token.expose();
+            if token.is_empty() || !is_token(token) {
+                return Err(Misuse::Assertion);
+            }
+            Some(Input::AssertionProvided(assertion))
         }
         Event::Declined { reason, .. } => Some(Input::Declined(reason)),
         Event::Stored { result, .. } => Some(Input::Stored(result)),
@@ -104,7 +122,7 @@ pub(crate) fn read<'a>(event: Event<'a>, config: &Config) -> Result<Option<Input
 
 /// What a 401 or 403 asks for. Only `insufficient_scope` in a scheme that we can satisfy makes a 403 a matter of
 /// authorization (RFC 6750 §3.1, SCP-05).
-fn read_challenge(challenge: &Challenge<'_>) -> Option<Need> {
+fn read_challenge(challenge: &Challenge<'_>, config: &Config) -> Option<Need> {
     if !matches!(challenge.status, 401 | 403) {
         return None;
     }
@@ -114,20 +132,24 @@ fn read_challenge(challenge: &Challenge<'_>) -> Option<Need> {
         Err(_) => return None,
     };
     let malformed = challenges.repeated_parameter() || challenges.unreadable();
-    let bearer = BearerChallenge::read(&challenges, BEARER).unwrap_or_default();
-    let insufficient = || {
-        bearer
-            .error()
-            .is_some_and(|error| error.as_str() == "insufficient_scope")
+    let schemes = match config.settings.dpop {
+        DpopUse::Never => BEARER,
+        DpopUse::WhenSupported | DpopUse::Always => DPOP,
     };
+    let bearer = BearerChallenge::read(&challenges, schemes).unwrap_or_default();
+    let error = bearer.error();
+    let says = |code: &str| error.as_ref().is_some_and(|error| error.as_str() == code);
     let hint = || Hint {
         metadata_url: bearer.resource_metadata.map(Into::into),
         scope: bearer.scope.map(Into::into),
         malformed,
     };
     match challenge.status {
+        // RFC 9449 §9, §7.1: the token is good, and the proof is not.
+        401 if says("use_dpop_nonce") => Some(Need::Nonce),
+        401 if says("invalid_dpop_proof") => Some(Need::Proof),
         401 => Some(Need::Token(hint())),
-        _ if insufficient() => Some(Need::Scopes(hint())),
+        _ if says("insufficient_scope") => Some(Need::Scopes(hint())),
         _ => None,
     }
 }

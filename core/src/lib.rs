@@ -60,6 +60,7 @@ pub mod error;
 pub mod event;
 mod grant;
 mod input;
+pub mod jose;
 pub mod limits;
 pub mod machine;
 pub mod pending;
@@ -84,12 +85,16 @@ pub use config::Config;
 pub use entropy::{Entropy, EntropyError};
 pub use error::{Advice, Code, ConfigError, Failure, Fault, Misuse, RecordError, Stage};
 pub use event::*;
+pub use jose::{Algorithm, KeyFault, PublicKey, SignRequest, SigningPurpose};
 pub use machine::*;
 pub use pending::{Full, Pending};
 pub use provided::ProvidedTokens;
 pub use scope::ScopeSet;
 pub use secret::{Secret, SecretBytes};
-pub use settings::{ClientDocument, Deviations, GivenEndpoints, Preregistered, Settings};
+pub use settings::{
+    ClientDocument, Deviations, DpopKey, DpopUse, GivenEndpoints, GrantType, IdentityProvider,
+    Preregistered, Settings,
+};
 pub use store::{Slot, StoreKey, StoreOp};
 pub use summary::{FlowSummary, GrantSummary, IssuerSummary, describe_flow, describe_grant};
 pub use time::Timestamp;

@@ -60,7 +60,7 @@ pub const MAX_UNKNOWN_REFRESHES: u8 = 2;
 /// The most bytes of a callback's query; a longer one is ignored.
 pub const MAX_CALLBACK_BYTES: usize = 32 * 1024;
 
-/// The most bytes of an access or refresh token (`bad_token_response`).
+/// The most bytes of an access or refresh token (`bad_token_response`), or of an assertion (`bad_assertion`).
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
 /// Longest life of a token that is believed, in seconds: ten years.
@@ -74,3 +74,18 @@ pub const MAX_STORE_TRIES: u8 = 3;
 
 /// The most trace entries kept; the oldest go first.
 pub const MAX_TRACE: usize = 64;
+
+/// How long a client assertion is good for, in milliseconds: one request, and clocks that differ.
+pub const ASSERTION_LIFE_MS: u64 = 120_000;
+
+/// The most bytes of a server's DPoP nonce; a longer one is not used.
+pub const MAX_NONCE_BYTES: usize = 1024;
+
+/// Most times that one request is repeated because the server has given a new DPoP nonce.
+pub const MAX_NONCE_TRIES: u8 = 2;
+
+/// Longest time that a device code is believed to live, in milliseconds: half an hour.
+pub const MAX_DEVICE_CODE_MS: u64 = 1_800_000;
+
+/// Shortest and longest pause between two polls of the token endpoint, in milliseconds, whatever the server asks for.
+pub const POLL_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::action::{Action, ActionId, Task};
 use crate::config::Config;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, EntropyError};
 use crate::error::{Code, Failure, Misuse, RecordError, Stage};
 use crate::event::{Event, StoreResult};
 use crate::grant::Tokens;
 use crate::input::{self, Input};
+use crate::jose::{self, ProofClaims, PublicKey, SignRequest};
 use crate::limits::MAX_FLOW_REQUESTS;
 use crate::phase::{self, Loading, Phase};
 use crate::secret::SecretBytes;
@@ -18,7 +19,7 @@ use crate::store::{StoreKey, StoreOp};
 use crate::time::Timestamp;
 use crate::trace::{Trace, TraceEntry};
 use crate::transition::{PhaseKind, leads_to};
-use crate::uri::HttpUrl;
+use crate::uri::{HttpUrl, Issuer};
 
 /// What the machine cannot have by itself, given with every event.
 pub struct Context<'a> {
@@ -92,6 +93,8 @@ pub enum Verdict<'a> {
 pub enum RequestHeaders<'a> {
     /// Send this.
     Ready(Authorization<'a>),
+    /// Send this, and a proof that the token's key is held: sign it first.
+    Sign(Proof<'a>),
     /// The token has expired or soon will: give the machine `Refresh` and ask again.
     RefreshDue,
     /// Nothing: no token is held, or none for this URL. Send the request without.
@@ -106,7 +109,7 @@ pub struct Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    /// The field value, `Bearer …`: a secret.
+    /// The field value, `Bearer …` or `DPoP …`: a secret.
     pub const fn expose(&self) -> &'a str {
         self.value
     }
@@ -114,6 +117,45 @@ impl<'a> Authorization<'a> {
     /// The token's generation, to be given back with a [`Challenge`](crate::Challenge).
     pub const fn generation(&self) -> u64 {
         self.generation
+    }
+}
+
+/// What proves, for one request, that the key is held that the token is bound to (RFC 9449 §7).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Proof<'a> {
+    authorization: Authorization<'a>,
+    key: &'a PublicKey,
+    method: &'a str,
+    url: &'a str,
+    nonce: Option<&'a str>,
+    issuer: &'a Issuer,
+    now: Timestamp,
+}
+
+impl<'a> Proof<'a> {
+    /// The `Authorization` header of the request.
+    pub const fn authorization(&self) -> Authorization<'a> {
+        self.authorization
+    }
+
+    /// What is to be signed: [`SignRequest::compact`] then gives the value of the `DPoP` header. For one request: a
+    /// repetition needs another one.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the source fails.
+    pub fn draft(&self, rng: &mut dyn Entropy) -> Result<SignRequest, EntropyError> {
+        let id = jose::draw_id(rng)?;
+        let value = self.authorization.value;
+        let claims = ProofClaims {
+            method: self.method,
+            url: self.url,
+            token: value.split_once(' ').map(|(_, token)| token),
+            nonce: self.nonce,
+            issuer: self.issuer,
+            now: self.now,
+            id: &id,
+        };
+        Ok(claims.request(self.key))
     }
 }
 
@@ -235,6 +277,12 @@ impl Machine {
                             Task::AskForClient { .. },
                             Event::ClientProvided { .. } | Event::Declined { .. }
                         )
+                        | (Task::Sign(_), Event::Signed { .. } | Event::Declined { .. })
+                        | (
+                            Task::FetchAssertion(_),
+                            Event::AssertionProvided { .. } | Event::Declined { .. }
+                        )
+                        | (Task::ShowCode(_), Event::Declined { .. })
                 ) || match (&action.task, event) {
                     (Task::Store(StoreOp::Load { .. }), Event::Stored { result, .. }) => {
                         matches!(result, StoreResult::Loaded(_) | StoreResult::Failed)
@@ -261,6 +309,9 @@ impl Machine {
                 if phase.uses_document(&self.shared) && !self.shared.config.document_lists(uri) =>
             {
                 Err(Misuse::RedirectNotInDocument)
+            }
+            (Input::Signed(signature), Phase::Signing(phase)) if !phase.fits(signature) => {
+                Err(Misuse::Signature)
             }
             _ => Ok(()),
         }
@@ -295,7 +346,9 @@ impl Machine {
         self.action = None;
         let id = ActionId(self.last_id.0.saturating_add(1));
         let mut task = self.phase.task(&self.shared, id);
-        if matches!(task, Some(Task::Http(_))) {
+        // How often a device code is asked for is bounded by its life.
+        let counts = self.phase.kind() != PhaseKind::Polling;
+        if counts && matches!(task, Some(Task::Http(_))) {
             self.requests = self.requests.saturating_add(1);
             if self.requests > MAX_FLOW_REQUESTS {
                 let failure = Failure::new(Code::TooManySteps, Stage::Use);
@@ -325,32 +378,55 @@ impl Machine {
 
     /// What a request to the MCP server with this method and URL should carry. The hot path: no allocation.
     ///
-    /// The token is given only for URLs within the resource that it was issued for (USE-03). `method` takes part where a
-    /// proof is bound to the request.
-    pub fn request_headers(&self, method: &str, url: &str, now: Timestamp) -> RequestHeaders<'_> {
-        let _ = method;
-        let Some(tokens) = self.shared.tokens() else {
+    /// The token is given only for URLs within the resource that it was issued for (USE-03). A token that is bound to a key
+    /// needs a proof for each request and each repetition of it: ask again for each.
+    pub fn request_headers<'a>(
+        &'a self,
+        method: &'a str,
+        url: &'a str,
+        now: Timestamp,
+    ) -> RequestHeaders<'a> {
+        let Some((entry, tokens)) = self.shared.current_tokens() else {
             return RequestHeaders::Absent;
         };
         if !self.covers(tokens, url) {
             return RequestHeaders::Absent;
         }
         let now = now.max(self.shared.memory.now);
-        let ready = RequestHeaders::Ready(Authorization {
+        let authorization = Authorization {
             value: tokens.authorization.expose(),
             generation: tokens.generation,
-        });
+        };
+        let key = tokens.bound_to.as_deref();
+        let ready = match key.and_then(|key| self.shared.config.bound_key(key)) {
+            None => RequestHeaders::Ready(authorization),
+            Some(key) => RequestHeaders::Sign(Proof {
+                authorization,
+                key,
+                method,
+                url,
+                nonce: self.shared.memory.nonces.of_resource(),
+                issuer: &entry.issuer,
+                now,
+            }),
+        };
         let skew = self.shared.config.settings.refresh_skew_ms;
         if tokens.is_good(now, skew) {
             return ready;
         }
         let postponed = self.shared.memory.retry_at.is_some_and(|at| now < at);
         let usable = tokens.is_good(now, 0);
-        match (usable, self.shared.can_refresh()) {
-            (true, can_refresh) if postponed || !can_refresh => ready,
+        match (usable, self.shared.can_renew()) {
+            (true, can_renew) if postponed || !can_renew => ready,
             (_, true) => RequestHeaders::RefreshDue,
             _ => RequestHeaders::Absent,
         }
+    }
+
+    /// Takes the `DPoP-Nonce` of an answer of the MCP server, whatever its status: the next proofs name it (RFC 9449 §9).
+    /// Give it before the challenge that it came with. One that is malformed is left out.
+    pub fn take_nonce(&mut self, value: &[u8]) {
+        self.shared.memory.nonces.take_resource(value);
     }
 
     /// Whether a URL lies within the resource of the tokens. The configured server URL itself is known to.
@@ -361,12 +437,13 @@ impl Machine {
                 .is_ok_and(|url| tokens.resource.covers.contains(&url))
     }
 
-    /// When a [`Event::Tick`] is due, if ever: while a sign-in waits for its user, when it is given up; while another process
-    /// refreshes, when to look again; at rest, when the tokens should be refreshed.
+    /// When a [`Event::Tick`] is due, if ever: while a sign-in waits for its user, when it is given up, or looked whether it
+    /// is finished elsewhere; while another process refreshes, when to look again; at rest, when the tokens should be refreshed.
     pub fn deadline(&self) -> Option<Timestamp> {
         match &self.phase {
             Phase::AwaitingCallback(pending) => Some(pending.expires_at),
             Phase::AwaitingRefresh(phase) => Some(phase.deadline()),
+            Phase::AwaitingDevice(phase) => Some(phase.deadline()),
             Phase::Authorized => phase::refresh_deadline(&self.shared),
             _ => None,
         }
@@ -379,12 +456,14 @@ impl Machine {
 
     /// Whether the redirect URI that was bound must be listened on.
     pub fn awaits_redirect(&self) -> bool {
-        match &self.phase {
-            Phase::Registering(_)
-            | Phase::AskingClient(_)
-            | Phase::SavingFlow(_)
-            | Phase::AwaitingCallback(_) => true,
-            Phase::SavingGrant(saving) => saving.awaits_redirect(),
+        match self.phase.kind() {
+            PhaseKind::Registering
+            | PhaseKind::AskingClient
+            | PhaseKind::Signing
+            | PhaseKind::PushingRequest
+            | PhaseKind::SavingFlow
+            | PhaseKind::AwaitingCallback
+            | PhaseKind::SavingGrant => self.phase.redirect_uri().is_some(),
             _ => false,
         }
     }
@@ -398,7 +477,9 @@ impl Machine {
     ///
     /// The resumed machine asks for the same action, with two exceptions. While a code is being exchanged nobody can tell
     /// whether it was sent, so that the resumed machine has failed with `outcome_unknown`. While tokens are being refreshed
-    /// the resumed machine reads the grant first: another process may have refreshed them since.
+    /// the resumed machine reads the grant first: another process may have refreshed them since. A third: assertions and
+    /// signatures are in no snapshot, so that a machine that is about to send one has failed with advice to try again, or
+    /// asks anew.
     pub fn snapshot(&self) -> SecretBytes {
         snapshot::write(&self.shared, &self.phase, self.last_id, self.requests)
     }

@@ -1,6 +1,6 @@
 //! What if the host has tokens already? They are kept, refreshed and stepped up like those that were asked for here.
 
-use crate::client::{AuthMethods, Client, ClientAuth, ClientOrigin, ProvidedClient};
+use crate::client::{AuthMethods, Client, ClientAuth, ProvidedClient};
 use crate::config::Config;
 use crate::error::Misuse;
 use crate::grant::{Change, TokenClient, Tokens};
@@ -35,7 +35,7 @@ pub struct ProvidedTokens {
 /// Reads what a host has brought.
 pub(crate) fn read(given: ProvidedTokens, config: &Config) -> Result<Change, Misuse> {
     let bad = |member| Misuse::Tokens { member };
-    given.client.check()?;
+    given.client.check(config.settings.client_key.is_some())?;
     let issuer = Issuer::parse(&given.issuer, config.reach).map_err(|_| bad("issuer"))?;
     let token_endpoint =
         HttpUrl::parse(&given.token_endpoint, config.reach).map_err(|_| bad("token_endpoint"))?;
@@ -58,10 +58,7 @@ pub(crate) fn read(given: ProvidedTokens, config: &Config) -> Result<Change, Mis
             given.client.auth_method,
             AuthMethods::default(),
         ),
-        origin: ClientOrigin::Preregistered,
-        redirect_uri: None,
-        scopes: None,
-        secret_expires_at: None,
+        ..Client::preregistered()
     };
     let tokens = Tokens {
         authorization: Secret::new(["Bearer ", given.access_token.expose()].concat()),
@@ -74,6 +71,8 @@ pub(crate) fn read(given: ProvidedTokens, config: &Config) -> Result<Change, Mis
         resource,
         client: TokenClient::new(&client, &issuer, config),
         token_endpoint,
+        revocation_endpoint: None,
+        bound_to: None,
         claim: None,
         unanswered: 0,
     };

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::client::AuthMethod;
+use crate::jose::PublicKey;
 use crate::secret::Secret;
 use crate::uri::Reach;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     /// Which addresses requests may reach. Default: what the server URL itself is (a loopback URL allows loopback,
     /// a private address private ones, anything else only public ones).
     pub reach: Option<Reach>,
+    /// How tokens are got.
+    pub grant: GrantType,
 
     /// `client_name` of a dynamic registration: plain, and without the brand of any server.
     pub client_name: String,
@@ -37,6 +40,11 @@ pub struct Settings {
     pub preregistered: Option<Preregistered>,
     /// A client ID metadata document that the host publishes. Used where the server supports such documents.
     pub client_document: Option<ClientDocument>,
+    /// The public half of the key that signs client assertions (`private_key_jwt`). The private one stays with the host.
+    pub client_key: Option<PublicKey>,
+    /// `typ` of client assertions: `JWT`, or `client-authentication+jwt` where the server is known to follow
+    /// draft-ietf-oauth-rfc7523bis.
+    pub assertion_typ: String,
     /// Whether to register dynamically where the server offers it.
     pub dynamic_registration: bool,
     /// Whether to ask the host for a client when nothing else is left.
@@ -55,6 +63,20 @@ pub struct Settings {
     pub authorize_parameters: Vec<(String, String)>,
     /// Further parameters of token requests; those of the flow itself are refused.
     pub token_parameters: Vec<(String, String)>,
+
+    /// Whether to hand the authorization request over beforehand where the server offers that (RFC 9126). Where it demands
+    /// that, it is done in any case.
+    pub pushed_authorization: bool,
+    /// Whether tokens are bound to a key of the host (RFC 9449).
+    pub dpop: DpopUse,
+    /// The public halves of the keys that tokens are bound to.
+    pub dpop_keys: Vec<DpopKey>,
+    /// For [`GrantType::EnterpriseManaged`]: who knows the user.
+    pub identity_provider: Option<IdentityProvider>,
+    /// For [`GrantType::WorkloadIdentity`]: the audience of the assertion. Default: the token endpoint.
+    pub workload_audience: Option<String>,
+    /// Whether a sign-out tells the authorization server (RFC 7009).
+    pub revoke_on_sign_out: bool,
 
     /// Which of several authorization servers to use.
     pub authorization_server: Option<String>,
@@ -78,6 +100,7 @@ impl Default for Settings {
         Self {
             server_url: String::new(),
             reach: None,
+            grant: GrantType::default(),
             client_name: "MCP client".into(),
             client_uri: None,
             logo_uri: None,
@@ -87,6 +110,8 @@ impl Default for Settings {
             initial_access_token: None,
             preregistered: None,
             client_document: None,
+            client_key: None,
+            assertion_typ: "JWT".into(),
             dynamic_registration: true,
             ask_for_client: false,
             redirect_uri: "http://127.0.0.1:0/callback".into(),
@@ -95,6 +120,12 @@ impl Default for Settings {
             offline_access: true,
             authorize_parameters: Vec::new(),
             token_parameters: Vec::new(),
+            pushed_authorization: false,
+            dpop: DpopUse::default(),
+            dpop_keys: Vec::new(),
+            identity_provider: None,
+            workload_audience: None,
+            revoke_on_sign_out: true,
             authorization_server: None,
             require_issuer_identification: false,
             deviations: Deviations::default(),
@@ -104,6 +135,88 @@ impl Default for Settings {
             user_agent: concat!("mcp-oauth-core/", env!("CARGO_PKG_VERSION")).into(),
         }
     }
+}
+
+/// How tokens are got (RFC 6749 §1.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// A user signs in, in a browser (RFC 6749 §4.1).
+    #[default]
+    AuthorizationCode,
+    /// A user signs in, in the browser of another device (RFC 8628).
+    DeviceCode,
+    /// The client itself is authorized (SEP-1046, RFC 6749 §4.4). Needs `preregistered`, with a secret or `client_key`.
+    ClientCredentials,
+    /// The workload is known to its platform (SEP-1933, RFC 7523 §2.1). Needs `authorization_server` or `preregistered`,
+    /// since its assertions go to a server that the host names and no other.
+    WorkloadIdentity,
+    /// The user is known to the identity provider of their enterprise (SEP-990, RFC 8693). Needs `identity_provider`, and
+    /// `preregistered` or `client_document`.
+    EnterpriseManaged,
+}
+
+impl GrantType {
+    /// A stable name, for scripts and other languages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::DeviceCode => "device_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::WorkloadIdentity => "workload_identity",
+            Self::EnterpriseManaged => "enterprise_managed",
+        }
+    }
+
+    /// Whether it can be used again without asking anybody: so are tokens renewed, and never by a refresh token.
+    pub(crate) const fn needs_no_user(self) -> bool {
+        matches!(
+            self,
+            Self::ClientCredentials | Self::WorkloadIdentity | Self::EnterpriseManaged
+        )
+    }
+}
+
+/// Whether tokens are bound to a key of the host, so that a thief cannot use them (RFC 9449).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DpopUse {
+    /// No.
+    #[default]
+    Never,
+    /// Where the authorization server says that it can, or the resource demands it.
+    WhenSupported,
+    /// Always: a token that is not bound is refused.
+    Always,
+}
+
+/// The public half of a key that tokens are bound to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DpopKey {
+    /// The authorization server that the key is for; `None`: all for which no other key is.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// The key.
+    pub key: PublicKey,
+}
+
+/// Who knows the user, and as which client we are known there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityProvider {
+    /// Its identifier: exact.
+    pub issuer: String,
+    /// Where an identity is exchanged.
+    pub token_endpoint: String,
+    /// The client that the user has signed in to there.
+    pub client_id: String,
+    /// That client's secret, if there is one.
+    #[serde(default)]
+    pub client_secret: Option<Secret>,
+    /// How that client authenticates, if known; otherwise by its secret, if there is one.
+    #[serde(default)]
+    pub auth_method: Option<AuthMethod>,
 }
 
 /// A client registered beforehand, bound to the issuer that it is registered with.
@@ -129,7 +242,7 @@ pub struct Preregistered {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GivenEndpoints {
-    /// Where the user signs in.
+    /// Where the user signs in. Only the grant `authorization_code` does without discovery.
     pub authorization: String,
     /// Where codes and refresh tokens are redeemed.
     pub token: String,
@@ -146,6 +259,10 @@ pub struct ClientDocument {
     pub url: String,
     /// The redirect URIs that it lists; the one in use must be among them, loopback ports aside.
     pub redirect_uris: Vec<String>,
+    /// How the client authenticates: `none`, or `private_key_jwt` with the configured key, which the document names too.
+    /// Default: `none`.
+    #[serde(default)]
+    pub auth_method: Option<AuthMethod>,
 }
 
 /// Deviations from the specification that a server may need: each is named, off unless said, and shown in the trace.
@@ -166,6 +283,8 @@ pub struct Deviations {
     pub retry_refresh_without_resource: bool,
     /// Use `/authorize`, `/token` and `/register` of a server that publishes no metadata whatever (2025-03-26).
     pub default_endpoints: bool,
+    /// Use the grant `enterprise_managed` though the server does not list the profile of it.
+    pub assume_id_jag: bool,
     /// A further `iss` value to accept in the authorization response: exact.
     pub extra_iss: Option<String>,
     /// Refuse endpoints on another origin than the issuer (stricter than the specification).

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::{Advice, Code, Failure, Stage};
 use crate::grant::{Claim, Entry, Grant, Tokens};
 use crate::limits::{MAX_STEP_UPS, MAX_UNKNOWN_REFRESHES, QUIET_MS, STEP_UP_HOLD_MS};
-use crate::phase::{Need, Phase, SavingGrant};
+use crate::phase::{Need, Nonces, Phase, SavingGrant};
 use crate::scope::ScopeSet;
 use crate::store::StoreKey;
 use crate::time::Timestamp;
@@ -59,6 +59,9 @@ pub(crate) struct Memory {
     pub(crate) challenge: u64,
     #[serde(default)]
     quiet: Option<Box<Quiet>>,
+    /// What proofs must name, as the servers have said last.
+    #[serde(default, skip_serializing_if = "Nonces::is_empty")]
+    pub(crate) nonces: Nonces,
 }
 
 /// A challenge that led nowhere, where trying again by itself cannot help.
@@ -108,6 +111,19 @@ impl Shared {
                 failure: failure.clone(),
             }));
         }
+        if let Advice::RetryAfter(wait) = failure.advice()
+            && self.renews_itself()
+        {
+            // Nobody is asked before a grant is used again: each request would ask the servers.
+            self.memory.retry_at = Some(self.now().after(wait));
+            self.memory.retry_code = Some(failure.code());
+        }
+        Phase::Failed(failure)
+    }
+
+    /// Ends a flow that has not begun, since it is too early for one.
+    pub(crate) fn fail_again(&mut self, failure: Failure) -> Phase {
+        self.note(Decision::Failed(failure.code()));
         Phase::Failed(failure)
     }
 
@@ -119,14 +135,30 @@ impl Shared {
         same.then(|| quiet.failure.clone())
     }
 
+    /// The tokens in use. Those whose key is gone are as good as none (DPP-12).
     pub(crate) fn tokens(&self) -> Option<&Tokens> {
-        self.grant.as_ref()?.tokens()
+        self.current_tokens().map(|(_, tokens)| tokens)
     }
 
     /// The tokens in use, and what holds them.
     pub(crate) fn current_tokens(&self) -> Option<(&Entry, &Tokens)> {
         let entry = self.grant.as_ref()?.current()?;
-        Some((entry, entry.tokens.as_deref()?))
+        let tokens = entry.tokens.as_deref()?;
+        let usable = match &tokens.bound_to {
+            None => true,
+            Some(key) => self.config.bound_key(key).is_some(),
+        };
+        usable.then_some((entry, tokens))
+    }
+
+    /// Whether tokens are renewed by the grant that they came from, without asking anybody.
+    pub(crate) fn renews_itself(&self) -> bool {
+        self.config.settings.grant.needs_no_user()
+    }
+
+    /// Whether new tokens can be had in place of the ones in use, without a person.
+    pub(crate) fn can_renew(&self) -> bool {
+        self.can_refresh() || (self.renews_itself() && self.tokens().is_some())
     }
 
     /// Takes a grant that was read from or written to the store. What is known of refreshes does not concern newer tokens.
@@ -151,10 +183,7 @@ impl Shared {
 
     /// Whether a refresh token is held together with the client that it was issued to.
     pub(crate) fn holds_refresh_token(&self) -> bool {
-        let Some(entry) = self.grant.as_ref().and_then(Grant::current) else {
-            return false;
-        };
-        entry.tokens.as_ref().is_some_and(|tokens| {
+        self.current_tokens().is_some_and(|(entry, tokens)| {
             tokens.refresh_token.is_some() && tokens.client.is_known(&entry.issuer, &self.config)
         })
     }

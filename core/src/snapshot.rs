@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::ActionId;
 use crate::config::Config;
-use crate::error::{Code, Failure, RecordError, Stage};
+use crate::error::{Failure, RecordError};
 use crate::grant::Grant;
-use crate::phase::{Pending, Phase};
+use crate::phase::{AwaitingDevice, Kept, Pending, Phase};
 use crate::secret::SecretBytes;
 use crate::shared::{Memory, Shared};
 use crate::store::{self, FLOW_FORMAT, StoreKey};
@@ -38,6 +38,8 @@ struct Body<S, M, G, P> {
 #[derive(Serialize)]
 enum PhaseRef<'a> {
     AwaitingCallback(&'a Pending),
+    AwaitingDevice(&'a AwaitingDevice),
+    SignedOut,
     Failed(&'a Failure),
 }
 
@@ -56,12 +58,16 @@ pub(crate) fn write(
     last_id: ActionId,
     requests: u8,
 ) -> SecretBytes {
-    if let Phase::Exchanging(_) = phase {
-        // Whether the code was sent cannot be known later, and it must not be sent twice (TOK-15).
-        let interrupted = Failure::new(Code::OutcomeUnknown, Stage::TokenExchange);
-        let phase = PhaseRef::Failed(&interrupted);
-        return seal(shared, phase, last_id, requests, true);
-    }
+    let interrupted;
+    let phase = match phase.without_proofs() {
+        Kept::Whole => return seal(shared, phase, last_id, requests, true),
+        Kept::SignedOut => PhaseRef::SignedOut,
+        Kept::Waiting(waiting) => PhaseRef::AwaitingDevice(waiting),
+        Kept::Nothing(failure) => {
+            interrupted = failure;
+            PhaseRef::Failed(&interrupted)
+        }
+    };
     seal(shared, phase, last_id, requests, true)
 }
 
@@ -129,6 +135,7 @@ pub(crate) fn read(
         },
         phase: match body.phase {
             Phase::Refreshing(phase) => phase.interrupted(),
+            Phase::Signing(phase) => phase.interrupted(),
             phase => phase,
         },
         last_id: ActionId(body.last_id),

@@ -164,6 +164,7 @@ decisions! {
     RootSlash "root_slash", "RFC 8414 §3.3", "the published issuer differs by the root slash alone: accepted", deviation: "root_slash";
     PinnedIssuer "pinned_issuer", "RFC 8414 §3.3", "the published issuer is another one, which the configuration pins", deviation: "pinned_issuer";
     AssumedS256 "assumed_s256", "RFC 7636 §4.2", "PKCE support is not advertised: sending S256 all the same", deviation: "assume_s256";
+    AssumedIdJag "assume_id_jag", "SEP-990 §6", "the server does not list the profile: using it all the same", deviation: "assume_id_jag";
     DefaultEndpoints "default_endpoints", "MCP 2025-03-26 authorization", "no metadata: using the default endpoints", deviation: "default_endpoints";
     EndpointElsewhere "endpoint_elsewhere", "RFC 9700 §4.4", "an endpoint is on another origin than its issuer";
     ScopesConfigured "scopes_configured", "MCP authorization, Scope Selection Strategy", "asking for the configured scopes";
@@ -183,6 +184,16 @@ decisions! {
     ClientForgotten "client_forgotten", "RFC 6749 §5.2", "the server does not know the registered client any more: registering anew";
     RegistrationAdjusted "registration_adjusted", "RFC 7591 §3.2.2", "the server refused a member of the registration: trying once more without it";
     ClientRegistered "client_registered", "RFC 7591 §3.2.1", "the client is registered";
+    RequestPushed "request_pushed", "RFC 9126 §2.2", "the server keeps the authorization request";
+    CodeShown "code_shown", "RFC 8628 §3.2", "the person has a code to enter";
+    SlowedDown "slowed_down", "RFC 8628 §3.5", "asking less often";
+    ActingForItself "acting_for_itself", "RFC 6749 §4.4", "asking for tokens for the client itself";
+    AssertionPresented "assertion_presented", "RFC 7523 §2.1", "asking for tokens with an assertion";
+    IdentityPresented "identity_presented", "RFC 8693 §2.1", "exchanging the user's identity at their provider";
+    IdentityRefused "identity_refused", "RFC 8693 §2.2.2", "the provider refuses the identity: asking the host for a newer one";
+    NonceTaken "nonce_taken", "RFC 9449 §8", "the server demands its nonce in the proof: repeating the request with it";
+    TokenBound "token_bound", "RFC 9449 §5", "the token is bound to the key";
+    TokenNotBound "token_not_bound", "RFC 9449 §5", "the token is not bound to the key, and need not be";
     UserSent "user_sent", "RFC 6749 §4.1.1", "sending the user to the authorization server";
     IssuerConfirmed "issuer_confirmed", "RFC 9207 §2.4", "the response comes from the issuer that was asked";
     WeakMixUpDefence "weak_mix_up_defence", "RFC 9207 §2.4", "the response does not say which issuer it comes from, and need not";
@@ -210,6 +221,9 @@ decisions! {
     TokensProvided "tokens_provided", "client-driven flows", "the host brings tokens";
     StillRefused "still_refused", "bounded flows", "the same challenge has just led nowhere: not asking again for a while";
     Cancelled "cancelled", "MCP authorization", "the flow was cancelled";
+    Revoked "revoked", "RFC 7009 §2.2", "the server was told of a token that is forgotten";
+    NotRevoked(answer: Answer) "not_revoked", "RFC 7009 §2.2.1", "the server could not be told of a token that is forgotten";
+    NotSigned "not_signed", "RFC 7009 §2.1", "the host did not sign: the server is not told of a token that is forgotten";
     SignedOut "signed_out", "MCP authorization", "the credentials are forgotten";
     Failed(code: Code) "failed", "MCP authorization", "the flow has failed";
 }

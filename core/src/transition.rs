@@ -27,6 +27,22 @@ pub enum PhaseKind {
     Registering,
     /// Waiting for a client of the host.
     AskingClient,
+    /// Handing over the authorization request beforehand.
+    PushingRequest,
+    /// Waiting for an assertion of the host.
+    FetchingAssertion,
+    /// Exchanging the user's identity at the identity provider.
+    ExchangingIdentity,
+    /// Getting tokens without a user present.
+    Granting,
+    /// Asking for a code that the person enters on another device.
+    RequestingCode,
+    /// Waiting for the person to enter the code.
+    AwaitingDevice,
+    /// Asking whether they have.
+    Polling,
+    /// Waiting for a signature of the host, for a request that comes next.
+    Signing,
     /// Writing the pending sign-in.
     SavingFlow,
     /// Waiting for the user to come back.
@@ -43,6 +59,8 @@ pub enum PhaseKind {
     SavingGrant,
     /// Forgetting the grant.
     SigningOut,
+    /// Telling the authorization server that the tokens are forgotten.
+    Revoking,
 }
 
 /// What happened, without the data.
@@ -57,6 +75,8 @@ pub enum EventKind {
     RedirectBound,
     Callback,
     ClientProvided,
+    Signed,
+    AssertionProvided,
     Declined,
     Stored,
     TokensProvided,
@@ -80,6 +100,14 @@ impl PhaseKind {
         Self::BindingRedirect,
         Self::Registering,
         Self::AskingClient,
+        Self::PushingRequest,
+        Self::FetchingAssertion,
+        Self::ExchangingIdentity,
+        Self::Granting,
+        Self::RequestingCode,
+        Self::AwaitingDevice,
+        Self::Polling,
+        Self::Signing,
         Self::SavingFlow,
         Self::AwaitingCallback,
         Self::TakingFlow,
@@ -88,6 +116,7 @@ impl PhaseKind {
         Self::Refreshing,
         Self::SavingGrant,
         Self::SigningOut,
+        Self::Revoking,
     ];
 
     /// Whether nothing is outstanding.
@@ -111,6 +140,14 @@ impl PhaseKind {
             Self::BindingRedirect => "BindingRedirect",
             Self::Registering => "Registering",
             Self::AskingClient => "AskingClient",
+            Self::PushingRequest => "PushingRequest",
+            Self::FetchingAssertion => "FetchingAssertion",
+            Self::ExchangingIdentity => "ExchangingIdentity",
+            Self::Granting => "Granting",
+            Self::RequestingCode => "RequestingCode",
+            Self::AwaitingDevice => "AwaitingDevice",
+            Self::Polling => "Polling",
+            Self::Signing => "Signing",
             Self::SavingFlow => "SavingFlow",
             Self::AwaitingCallback => "AwaitingCallback",
             Self::TakingFlow => "TakingFlow",
@@ -119,6 +156,7 @@ impl PhaseKind {
             Self::Refreshing => "Refreshing",
             Self::SavingGrant => "SavingGrant",
             Self::SigningOut => "SigningOut",
+            Self::Revoking => "Revoking",
         }
     }
 }
@@ -133,6 +171,8 @@ impl EventKind {
         Self::RedirectBound,
         Self::Callback,
         Self::ClientProvided,
+        Self::Signed,
+        Self::AssertionProvided,
         Self::Declined,
         Self::Stored,
         Self::TokensProvided,
@@ -153,6 +193,8 @@ impl EventKind {
             Self::RedirectBound => "RedirectBound",
             Self::Callback => "Callback",
             Self::ClientProvided => "ClientProvided",
+            Self::Signed => "Signed",
+            Self::AssertionProvided => "AssertionProvided",
             Self::Declined => "Declined",
             Self::Stored => "Stored",
             Self::TokensProvided => "TokensProvided",
@@ -172,6 +214,8 @@ impl EventKind {
                 | Self::Unreachable
                 | Self::RedirectBound
                 | Self::ClientProvided
+                | Self::Signed
+                | Self::AssertionProvided
                 | Self::Declined
                 | Self::Stored
         )
@@ -249,25 +293,86 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         (ResourceDiscovery, E::Reply | E::Unreachable) => {
             &[ResourceDiscovery, ServerDiscovery, Loading, Failed]
         }
-        (ServerDiscovery, E::Reply | E::Unreachable) => &[ServerDiscovery, BindingRedirect, Failed],
+        // Each grant goes its own way from here.
+        (ServerDiscovery, E::Reply | E::Unreachable) => &[
+            ServerDiscovery,
+            BindingRedirect,
+            Registering,
+            AskingClient,
+            RequestingCode,
+            FetchingAssertion,
+            Granting,
+            Signing,
+            Failed,
+        ],
 
-        (BindingRedirect, E::RedirectBound) => &[Registering, AskingClient, SavingFlow, Failed],
+        (BindingRedirect, E::RedirectBound) => &[
+            Registering,
+            AskingClient,
+            PushingRequest,
+            SavingFlow,
+            Signing,
+            Failed,
+        ],
         (BindingRedirect, E::Declined) => &[Failed],
         (Registering, E::Reply) => &[Registering, SavingGrant, AskingClient, Failed],
         (Registering, E::Unreachable) => &[Failed],
         (AskingClient, E::ClientProvided) => &[SavingGrant],
         (AskingClient, E::Declined) => &[Failed],
 
+        // What a request is proved with is signed before it, and anew for each time that it is sent.
+        (Signing, E::Signed) => &[
+            Signing,
+            PushingRequest,
+            RequestingCode,
+            Polling,
+            ExchangingIdentity,
+            Granting,
+            Exchanging,
+            Refreshing,
+            SavingGrant,
+            FetchingAssertion,
+            Revoking,
+            Failed,
+        ],
+        (Signing, E::Declined) => &[ResourceDiscovery, Revoking, SignedOut, Failed],
+        (PushingRequest, E::Reply) => &[PushingRequest, Signing, SavingFlow, SavingGrant, Failed],
+        (PushingRequest, E::Unreachable) => &[Failed],
+
+        (FetchingAssertion, E::AssertionProvided) => {
+            &[ExchangingIdentity, Granting, Signing, Failed]
+        }
+        (FetchingAssertion, E::Declined) => &[Failed],
+        (ExchangingIdentity, E::Reply) => &[
+            ExchangingIdentity,
+            FetchingAssertion,
+            Granting,
+            Signing,
+            Failed,
+        ],
+        (ExchangingIdentity, E::Unreachable) => &[Failed],
+        (Granting, E::Reply) => &[Granting, Signing, SavingGrant, Failed],
+        (Granting, E::Unreachable) => &[Failed],
+
+        (RequestingCode, E::Reply) => {
+            &[RequestingCode, Signing, AwaitingDevice, SavingGrant, Failed]
+        }
+        (RequestingCode, E::Unreachable) => &[Failed],
+        (AwaitingDevice, E::Tick) => &[Polling, Signing, Failed],
+        (AwaitingDevice, E::Declined) => &[Failed],
+        (Polling, E::Reply) => &[Polling, Signing, AwaitingDevice, SavingGrant, Failed],
+        (Polling, E::Unreachable) => &[AwaitingDevice],
+
         (SavingFlow, E::Stored) => &[AwaitingCallback, Failed],
         (
             AwaitingCallback,
             E::Callback | E::Declined | E::StoreChanged | E::Tick | E::Cancel | E::SignOut,
         ) => &[TakingFlow],
-        (TakingFlow, E::Stored) => &[Exchanging, Authorized, SigningOut, Failed],
-        (Exchanging, E::Reply) => &[Exchanging, SavingGrant, Failed],
-        (Exchanging, E::Unreachable) => &[Exchanging, Failed],
+        (TakingFlow, E::Stored) => &[Exchanging, Signing, Authorized, SigningOut, Failed],
+        (Exchanging, E::Reply) => &[Exchanging, Signing, SavingGrant, Failed],
+        (Exchanging, E::Unreachable) => &[Exchanging, Signing, Failed],
 
-        (Refreshing, E::Reply) => &[Refreshing, SavingGrant, Loading],
+        (Refreshing, E::Reply) => &[Refreshing, Signing, SavingGrant, Loading],
         (Refreshing, E::Unreachable) => &[SavingGrant],
 
         (SavingGrant, E::Stored) => &[
@@ -276,20 +381,31 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             Authorized,
             Refreshing,
             AwaitingRefresh,
+            Signing,
+            PushingRequest,
             SavingFlow,
+            RequestingCode,
+            Registering,
+            AskingClient,
             ResourceDiscovery,
             BindingRedirect,
             Failed,
         ],
 
-        (SigningOut, E::Stored) => &[SigningOut, SignedOut, Failed],
+        (SigningOut, E::Stored) => &[SigningOut, Revoking, Signing, SignedOut, Failed],
+        // The tokens are gone already: what the server says changes nothing.
+        (Revoking, E::Reply | E::Unreachable) => &[Revoking, Signing, SignedOut],
+        (Revoking, E::Cancel) => &[SignedOut],
 
         (
             Loading | ResourceDiscovery | ServerDiscovery | BindingRedirect | Registering
-            | AskingClient | SavingFlow | TakingFlow | Exchanging | AwaitingRefresh,
+            | AskingClient | PushingRequest | FetchingAssertion | ExchangingIdentity | Granting
+            | RequestingCode | AwaitingDevice | Polling | SavingFlow | TakingFlow | Exchanging
+            | AwaitingRefresh,
             E::Cancel,
         ) => &[Failed],
-        (SigningOut, E::SignOut) => &[],
+        (Signing, E::Cancel) => &[SignedOut, Failed],
+        (SigningOut | Revoking, E::SignOut) => &[],
         (_, E::SignOut) => &[SigningOut],
 
         _ => &[],

@@ -58,6 +58,10 @@ pub enum Stage {
     Authorization,
     /// Exchange of the code.
     TokenExchange,
+    /// Getting tokens without a user present.
+    Grant,
+    /// Exchange of the user's identity, at the identity provider.
+    IdentityExchange,
     /// Refresh of the tokens.
     Refresh,
     /// Use of the tokens at the MCP server.
@@ -75,6 +79,8 @@ impl Stage {
             Self::Registration => "registration",
             Self::Authorization => "authorization",
             Self::TokenExchange => "token_exchange",
+            Self::Grant => "grant",
+            Self::IdentityExchange => "identity_exchange",
             Self::Refresh => "refresh",
             Self::Use => "use",
             Self::Store => "store",
@@ -218,6 +224,36 @@ codes! {
         "the server keeps demanding scopes that were already asked for";
     TokenRejected "token_rejected" Server Advice::Stop, "MCP authorization, Step-Up",
         "the server rejects even newly issued tokens";
+    GrantUnsupported "grant_unsupported" Server Advice::Reconfigure, "RFC 8414 §2",
+        "the authorization server does not offer the configured grant, or not to its full extent";
+    GrantRejected "grant_rejected" Server Advice::Reconfigure, "RFC 6749 §5.2",
+        "the authorization server refused to issue tokens";
+    GrantUnavailable "grant_unavailable" Network RETRY, "RFC 6749 §5.2",
+        "a token endpoint could not be reached or could not answer; nothing is lost";
+    AssertionNeeded "assertion_needed" Host Advice::Reconfigure, "RFC 7521 §4",
+        "the host gave no assertion";
+    BadAssertion "bad_assertion" Host Advice::Reconfigure, "RFC 7523 §3",
+        "the host's assertion is malformed, has expired, or was issued by or for somebody else";
+    AssertionRejected "assertion_rejected" Server Advice::Reconfigure, "RFC 7523 §3.1",
+        "the authorization server refused the assertion";
+    IdentityRejected "identity_rejected" Server Advice::AskUser, "RFC 8693 §2.2.2",
+        "the identity provider refused to vouch for the user at this authorization server";
+    BadExchange "bad_exchange" Server Advice::Stop, "RFC 8693 §2.2.1",
+        "the identity provider's answer cannot be used";
+    BadDeviceResponse "bad_device_response" Server Advice::Stop, "RFC 8628 §3.2",
+        "the device authorization answer cannot be used";
+    BadPushResponse "bad_push_response" Server Advice::Stop, "RFC 9126 §2.2",
+        "the answer to the pushed authorization request cannot be used";
+    SigningFailed "signing_failed" Host Advice::Reconfigure, "RFC 7515 §5.1",
+        "the host did not sign: the key is missing or may not be used";
+    NoCommonAlgorithm "no_common_algorithm" Configuration Advice::Reconfigure, "RFC 8414 §2",
+        "the server accepts no signature that the configured key can make";
+    DpopRequired "dpop_required" Configuration Advice::Reconfigure, "RFC 9728 §2",
+        "the resource demands tokens that are bound to a key; `dpop` and its keys must be configured";
+    DpopDowngrade "dpop_downgrade" Server Advice::Stop, "RFC 9449 §5",
+        "a token bound to a key was asked for, and one that is not was issued";
+    ProofRejected "proof_rejected" Server Advice::Stop, "RFC 9449 §5",
+        "the server refuses the proof of possession, or keeps demanding new nonces";
     TooManySteps "too_many_steps" Server Advice::Stop, "bounded flows",
         "the servers lead this flow in circles";
     StoreFailed "store_failed" Host RETRY, "acknowledged writes",

@@ -9,15 +9,15 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::action::{ActionId, OpenUrl, Task};
+use crate::arc_str::ArcStr;
 use crate::client::Client;
 use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Stage};
 use crate::event::{CallbackText, StoreResult};
 use crate::grant::Tokens;
 use crate::machine::Ignored;
-use crate::phase::registration::Ready;
 use crate::phase::store::{self, NotAdopted};
-use crate::phase::{Exchanging, Phase, Reason, SignIn, SigningOut, Step};
+use crate::phase::{Exchanging, Phase, PushingRequest, Reason, SignIn, SigningOut, Step};
 use crate::secret::{self, Secret};
 use crate::shared::{Shared, store_failed};
 use crate::snapshot;
@@ -30,6 +30,9 @@ use crate::wire::text::ServerText;
 
 /// Random bytes of a verifier (RFC 7636 §7.1).
 const VERIFIER_BYTES: usize = 32;
+
+/// Parameters of most authorization requests.
+const USUAL_PARAMETERS: usize = 12;
 
 /// Random bytes of a `state`.
 const STATE_BYTES: usize = 24;
@@ -44,11 +47,20 @@ pub(crate) struct Pending {
     pub(crate) state: Secret,
     #[serde(serialize_with = "secret::exposed")]
     pub(crate) verifier: Secret,
+    /// Under which the server keeps the request, if it was handed over beforehand (RFC 9126 §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request_uri: Option<ArcStr>,
     pub(crate) expires_at: Timestamp,
 }
 
 /// Begins an authorization request: a new verifier and state for each (AZR-04).
-pub(super) fn begin(ready: Ready, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
+pub(super) fn begin(
+    sign_in: Box<SignIn>,
+    redirect_uri: RedirectUri,
+    client: Arc<Client>,
+    shared: &mut Shared,
+    rng: &mut dyn Entropy,
+) -> Phase {
     let Some((verifier, state)) = draw(shared, rng) else {
         return shared.fail(Failure::new(Code::EntropyFault, Stage::Authorization));
     };
@@ -59,18 +71,20 @@ pub(super) fn begin(ready: Ready, shared: &mut Shared, rng: &mut dyn Entropy) ->
     if !settings.authorize_parameters.is_empty() || !settings.token_parameters.is_empty() {
         shared.note(Decision::ParametersAdded);
     }
-    if let Some(key) = ready.sign_in.occasion.step_up {
+    if let Some(key) = sign_in.occasion.step_up {
         shared.count_step_up(key);
     }
     let timeout = shared.config.settings.sign_in_timeout_ms;
-    Phase::SavingFlow(Box::new(Pending {
-        sign_in: ready.sign_in,
-        redirect_uri: ready.redirect_uri,
-        client: ready.client,
+    let pending = Box::new(Pending {
+        sign_in,
+        redirect_uri,
+        client,
         state,
         verifier,
+        request_uri: None,
         expires_at: shared.now().after(timeout),
-    }))
+    });
+    PushingRequest::or_save(pending, shared)
 }
 
 /// Draws verifier and state at once. A source that fails, gives nothing but one value, or repeats its last output is
@@ -145,9 +159,35 @@ impl Pending {
         })
     }
 
-    /// The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1): each parameter once, the endpoint's own
-    /// query kept.
+    /// The authorization request: its parameters in the URL, or the name under which the server keeps them
+    /// (RFC 9126 §4); the endpoint's own query stays.
     fn authorization_url(&self, shared: &Shared) -> Secret {
+        let server = &self.sign_in.server;
+        // The code flow is begun only where there is such an endpoint.
+        let page = server
+            .authorization_endpoint
+            .as_ref()
+            .unwrap_or(&server.token_endpoint);
+        match &self.request_uri {
+            Some(request_uri) => {
+                let pairs = [
+                    ("client_id", &*self.client.id),
+                    ("request_uri", request_uri),
+                ];
+                Secret::new(page.with_query(pairs.into_iter()))
+            }
+            None => self.with_parameters(shared, |pairs| {
+                Secret::new(page.with_query(pairs.iter().copied()))
+            }),
+        }
+    }
+
+    /// The parameters of the authorization request, each once (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1).
+    pub(super) fn with_parameters<T>(
+        &self,
+        shared: &Shared,
+        take: impl FnOnce(&[(&str, &str)]) -> T,
+    ) -> T {
         let settings = &shared.config.settings;
         let sign_in = &self.sign_in;
         let scopes = &sign_in.scopes;
@@ -173,14 +213,17 @@ impl Pending {
         let prompt =
             (scopes.contains("openid") && scopes.contains("offline_access") && !own("prompt"))
                 .then_some(("prompt", "consent"));
+        // A code that is bound to the key as well is worth nothing to a thief (RFC 9449 §10).
+        let key = sign_in.bind.as_ref().map(|bind| ("dpop_jkt", &*bind.key));
         let further = settings.authorize_parameters.iter();
-        let pairs = always
-            .into_iter()
-            .chain(scope)
-            .chain(resource)
-            .chain(prompt)
-            .chain(further.map(|(name, value)| (&**name, &**value)));
-        Secret::new(sign_in.server.authorization_endpoint.with_query(pairs))
+        let mut pairs = Vec::with_capacity(USUAL_PARAMETERS);
+        pairs.extend(always);
+        pairs.extend(scope);
+        pairs.extend(resource);
+        pairs.extend(prompt);
+        pairs.extend(key);
+        pairs.extend(further.map(|(name, value)| (&**name, &**value)));
+        take(&pairs)
     }
 
     /// The user came back, perhaps.

@@ -10,6 +10,7 @@ use crate::action::{
 use crate::client::{Client, ClientAuth};
 use crate::event::HttpResponse;
 use crate::limits::{MAX_BODY_BYTES, MAX_RETRY_AFTER_MS, REQUEST_TIMEOUT_MS};
+use crate::phase::prove::Proofs;
 use crate::secret::Secret;
 use crate::shared::Shared;
 use crate::time::Timestamp;
@@ -27,7 +28,15 @@ pub(super) fn get(url: &HttpUrl, purpose: Purpose, shared: &Shared) -> Task {
         name: "mcp-protocol-version",
         value: HeaderValue::Shared(shared.config.protocol_version.clone()),
     };
-    request(Method::Get, url, purpose, shared, None, version, None)
+    request(
+        Method::Get,
+        url,
+        purpose,
+        shared,
+        None,
+        version,
+        [None, None],
+    )
 }
 
 /// A request with a body.
@@ -37,7 +46,7 @@ pub(super) fn post(
     shared: &Shared,
     media_type: &'static str,
     body: Secret,
-    authorization: Option<Secret>,
+    credentials: [Option<Header>; 2],
 ) -> Task {
     let content_type = Header {
         name: "content-type",
@@ -51,7 +60,7 @@ pub(super) fn post(
         shared,
         body,
         content_type,
-        authorization,
+        credentials,
     )
 }
 
@@ -62,7 +71,7 @@ fn request(
     shared: &Shared,
     body: Option<Secret>,
     further: Header,
-    authorization: Option<Secret>,
+    credentials: [Option<Header>; 2],
 ) -> Task {
     let user_agent = Header {
         name: "user-agent",
@@ -70,10 +79,7 @@ fn request(
     };
     let mut headers = Vec::with_capacity(4);
     headers.extend([ACCEPT_JSON, user_agent, further]);
-    headers.extend(authorization.map(|value| Header {
-        name: "authorization",
-        value: HeaderValue::Secret(value),
-    }));
+    headers.extend(credentials.into_iter().flatten());
     Task::Http(HttpRequest {
         method,
         url: url.clone(),
@@ -89,29 +95,50 @@ fn request(
     })
 }
 
-/// A request to the token endpoint: the parameters of the grant, the configured ones, and the client's authentication in
-/// exactly one way (RFC 6749 §2.3).
-pub(super) fn token_request(
-    url: &HttpUrl,
-    purpose: Purpose,
-    shared: &Shared,
-    client: &Client,
-    parameters: &[(&str, &str)],
-) -> Task {
-    let further = &shared.config.settings.token_parameters;
+/// A request that a client makes to its authorization server.
+pub(super) struct ClientRequest<'a> {
+    pub(super) url: &'a HttpUrl,
+    pub(super) purpose: Purpose,
+    pub(super) client: &'a Client,
+    /// Of the flow.
+    pub(super) parameters: &'a [(&'a str, &'a str)],
+    /// Of the configuration.
+    pub(super) further: &'a [(String, String)],
+    pub(super) proofs: &'a Proofs,
+}
+
+/// A request with the client's authentication in exactly one way (RFC 6749 §2.3, RFC 7523 §2.2).
+pub(super) fn client_request(request: ClientRequest<'_>, shared: &Shared) -> Task {
+    let ClientRequest { client, proofs, .. } = request;
     let secret = match &client.auth {
-        ClientAuth::Post(secret) => Some(secret),
-        ClientAuth::None | ClientAuth::Basic(_) | ClientAuth::BasicUnencoded(_) => None,
+        ClientAuth::Post(secret) => Some(("client_secret", secret.expose())),
+        _ => None,
     };
-    let in_body = matches!(client.auth, ClientAuth::None | ClientAuth::Post(_));
-    let id = in_body.then_some(("client_id", &*client.id));
-    let secret = secret.map(|secret| ("client_secret", secret.expose()));
-    let further = further.iter().map(|(name, value)| (&**name, &**value));
-    let pairs = parameters
+    let in_header = matches!(
+        client.auth,
+        ClientAuth::Basic(_) | ClientAuth::BasicUnencoded(_)
+    );
+    // An assertion names the client, and may be all that there is (RFC 7521 §4.2); most servers look for the name all the
+    // same.
+    let id = (!in_header && !client.id.is_empty()).then_some(("client_id", &*client.id));
+    let assertion = proofs.assertion.iter().flat_map(|assertion| {
+        [
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", assertion.expose()),
+        ]
+    });
+    let further = request.further.iter();
+    let further = further.map(|(name, value)| (&**name, &**value));
+    let pairs = request
+        .parameters
         .iter()
         .copied()
         .chain(id)
         .chain(secret)
+        .chain(assertion)
         .chain(further);
     let body = form::encode(&[], pairs);
     let authorization = match &client.auth {
@@ -121,16 +148,28 @@ pub(super) fn token_request(
             Some(basic(&id, &secret))
         }
         ClientAuth::BasicUnencoded(secret) => Some(basic(&client.id, secret.expose())),
-        ClientAuth::None | ClientAuth::Post(_) => None,
+        ClientAuth::None | ClientAuth::Post(_) | ClientAuth::PrivateKeyJwt => None,
     };
+    let proof = proofs.possession.clone();
     post(
-        url,
-        purpose,
+        request.url,
+        request.purpose,
         shared,
         "application/x-www-form-urlencoded",
         Secret::new(body),
-        authorization,
+        [
+            authorization.map(|value| credential("authorization", value)),
+            proof.map(|value| credential("dpop", value)),
+        ],
     )
+}
+
+/// A header field that carries a credential.
+pub(super) const fn credential(name: &'static str, value: Secret) -> Header {
+    Header {
+        name,
+        value: HeaderValue::Secret(value),
+    }
 }
 
 fn basic(id: &str, secret: &str) -> Secret {

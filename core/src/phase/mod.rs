@@ -1,11 +1,17 @@
 //! What is the machine doing? One struct per phase, with just the data that the phase needs.
 
+mod assertion;
 mod authorize;
+mod device;
+mod granting;
 mod http;
 mod probe;
+mod prove;
+mod push;
 mod refresh;
 mod registration;
 mod resource;
+mod revoke;
 mod saving;
 mod scopes;
 mod server;
@@ -17,6 +23,8 @@ mod token;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{ActionId, Task};
+use crate::arc_str::ArcStr;
+use crate::client::Client;
 use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Stage};
 use crate::event::Refusal;
@@ -29,10 +37,16 @@ use crate::uri::{HttpUrl, RedirectUri};
 use crate::wire::resource_metadata::Resource;
 use crate::wire::server_metadata::ServerMetadata;
 
+pub(crate) use assertion::{ExchangingIdentity, FetchingAssertion};
 pub(crate) use authorize::{Pending, Taken, TakingFlow};
+pub(crate) use device::{AwaitingDevice, Polling, RequestingCode};
+pub(crate) use granting::Granting;
+pub(crate) use prove::{Nonces, Sender, Signing};
+pub(crate) use push::PushingRequest;
 pub(crate) use refresh::{AwaitingRefresh, Refreshing};
 pub(crate) use registration::{AskingClient, BindingRedirect, Registering};
 pub(crate) use resource::ResourceDiscovery;
+pub(crate) use revoke::Revoking;
 pub(crate) use saving::SavingGrant;
 pub(crate) use server::ServerDiscovery;
 pub(crate) use sign_out::SigningOut;
@@ -41,6 +55,7 @@ pub(crate) use store::Loading;
 pub(crate) use token::Exchanging;
 
 use crate::input::Input;
+use prove::Needs;
 
 /// The phase, with its data.
 #[derive(Serialize, Deserialize)]
@@ -55,6 +70,14 @@ pub(crate) enum Phase {
     BindingRedirect(BindingRedirect),
     Registering(Box<Registering>),
     AskingClient(Box<AskingClient>),
+    Signing(Box<Signing>),
+    PushingRequest(Box<PushingRequest>),
+    FetchingAssertion(Box<FetchingAssertion>),
+    ExchangingIdentity(Box<ExchangingIdentity>),
+    Granting(Box<Granting>),
+    RequestingCode(Box<RequestingCode>),
+    AwaitingDevice(Box<AwaitingDevice>),
+    Polling(Box<Polling>),
     SavingFlow(Box<Pending>),
     AwaitingCallback(Box<Pending>),
     TakingFlow(Box<TakingFlow>),
@@ -63,6 +86,19 @@ pub(crate) enum Phase {
     Refreshing(Box<Refreshing>),
     SavingGrant(Box<SavingGrant>),
     SigningOut(SigningOut),
+    Revoking(Box<Revoking>),
+}
+
+/// What a snapshot keeps of a phase.
+pub(crate) enum Kept<'a> {
+    /// All of it.
+    Whole,
+    /// What it looks again for.
+    Waiting(&'a AwaitingDevice),
+    /// That nothing is held any more.
+    SignedOut,
+    /// That it has failed.
+    Nothing(Failure),
 }
 
 /// What a phase makes of an event.
@@ -129,6 +165,18 @@ pub(crate) struct SignIn {
     /// The final set: what is registered and what is asked for.
     pub(crate) scopes: ScopeSet,
     pub(crate) server: ServerMetadata,
+    /// The key that the tokens are to be bound to, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bind: Option<Bind>,
+}
+
+/// The key that tokens are to be bound to (RFC 9449 §5).
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Bind {
+    /// Its thumbprint.
+    pub(crate) key: ArcStr,
+    /// Whether tokens that are not bound are refused.
+    pub(crate) required: bool,
 }
 
 impl Attempt {
@@ -154,6 +202,14 @@ impl Phase {
             Self::BindingRedirect(_) => PhaseKind::BindingRedirect,
             Self::Registering(_) => PhaseKind::Registering,
             Self::AskingClient(_) => PhaseKind::AskingClient,
+            Self::Signing(_) => PhaseKind::Signing,
+            Self::PushingRequest(_) => PhaseKind::PushingRequest,
+            Self::FetchingAssertion(_) => PhaseKind::FetchingAssertion,
+            Self::ExchangingIdentity(_) => PhaseKind::ExchangingIdentity,
+            Self::Granting(_) => PhaseKind::Granting,
+            Self::RequestingCode(_) => PhaseKind::RequestingCode,
+            Self::AwaitingDevice(_) => PhaseKind::AwaitingDevice,
+            Self::Polling(_) => PhaseKind::Polling,
             Self::SavingFlow(_) => PhaseKind::SavingFlow,
             Self::AwaitingCallback(_) => PhaseKind::AwaitingCallback,
             Self::TakingFlow(_) => PhaseKind::TakingFlow,
@@ -162,6 +218,7 @@ impl Phase {
             Self::Refreshing(_) => PhaseKind::Refreshing,
             Self::SavingGrant(_) => PhaseKind::SavingGrant,
             Self::SigningOut(_) => PhaseKind::SigningOut,
+            Self::Revoking(_) => PhaseKind::Revoking,
         }
     }
 
@@ -176,6 +233,14 @@ impl Phase {
             Self::BindingRedirect(phase) => phase.task(shared),
             Self::Registering(phase) => phase.task(shared),
             Self::AskingClient(phase) => phase.task(),
+            Self::Signing(phase) => phase.task(),
+            Self::PushingRequest(phase) => phase.task(shared),
+            Self::FetchingAssertion(phase) => phase.task(shared),
+            Self::ExchangingIdentity(phase) => phase.task(shared),
+            Self::Granting(phase) => phase.task(shared),
+            Self::RequestingCode(phase) => phase.task(shared),
+            Self::AwaitingDevice(phase) => phase.task(),
+            Self::Polling(phase) => phase.task(shared),
             Self::SavingFlow(pending) => pending.save(shared, id),
             Self::AwaitingCallback(pending) => pending.open(shared),
             Self::TakingFlow(phase) => phase.task(),
@@ -184,16 +249,59 @@ impl Phase {
             Self::Refreshing(phase) => phase.task(shared),
             Self::SavingGrant(phase) => phase.task(shared),
             Self::SigningOut(phase) => phase.task(shared),
+            Self::Revoking(phase) => phase.task(shared),
         })
     }
 
-    /// Takes an input that the transition table lets through.
+    /// The phase as one that sends a request in the client's name, if it does.
+    fn sender(&self) -> Option<&dyn Sender> {
+        match self {
+            Self::PushingRequest(phase) => Some(&**phase),
+            Self::ExchangingIdentity(phase) => Some(&**phase),
+            Self::Granting(phase) => Some(&**phase),
+            Self::RequestingCode(phase) => Some(&**phase),
+            Self::Polling(phase) => Some(&**phase),
+            Self::Exchanging(phase) => Some(&**phase),
+            Self::Refreshing(phase) => Some(&**phase),
+            Self::Revoking(phase) => Some(&**phase),
+            _ => None,
+        }
+    }
+
+    fn sender_mut(&mut self) -> Option<&mut dyn Sender> {
+        match self {
+            Self::PushingRequest(phase) => Some(&mut **phase),
+            Self::ExchangingIdentity(phase) => Some(&mut **phase),
+            Self::Granting(phase) => Some(&mut **phase),
+            Self::RequestingCode(phase) => Some(&mut **phase),
+            Self::Polling(phase) => Some(&mut **phase),
+            Self::Exchanging(phase) => Some(&mut **phase),
+            Self::Refreshing(phase) => Some(&mut **phase),
+            Self::Revoking(phase) => Some(&mut **phase),
+            _ => None,
+        }
+    }
+
+    /// Takes an input that the transition table lets through. Whatever request comes of it is signed first, if it must be.
     pub(crate) fn handle(
-        self,
+        mut self,
         input: Input<'_>,
         shared: &mut Shared,
         rng: &mut dyn Entropy,
     ) -> Step {
+        let step = match &input {
+            Input::Answer(answer) if self.spend_proofs(answer.as_ref().ok(), shared) => {
+                Step::Go(self)
+            }
+            _ => self.take(input, shared, rng),
+        };
+        match step {
+            Step::Go(phase) => Step::Go(phase.prove(shared, rng)),
+            stay => stay,
+        }
+    }
+
+    fn take(self, input: Input<'_>, shared: &mut Shared, rng: &mut dyn Entropy) -> Step {
         match (self, input) {
             (phase, Input::SignOut { forget_client }) => {
                 Step::Go(phase.sign_out(forget_client, shared))
@@ -203,6 +311,8 @@ impl Phase {
                 shared.refuse_step_up(pending.sign_in.occasion.step_up);
                 Step::Go(pending.give_up(Failure::new(Code::Cancelled, Stage::Authorization)))
             }
+            (Self::Signing(phase), Input::Cancel) => Step::Go(phase.cancelled(shared)),
+            (Self::Revoking(_), Input::Cancel) => Step::Go(Revoking::end()),
             (phase, Input::Cancel) => Step::Go(phase.cancelled(shared)),
 
             (
@@ -249,6 +359,36 @@ impl Phase {
             (Self::AskingClient(_), Input::Declined(reason)) => {
                 Step::Go(shared.fail(registration::no_client(reason)))
             }
+            (Self::Signing(phase), Input::Signed(signature)) => {
+                Step::Go(phase.signed(signature, shared))
+            }
+            (Self::Signing(phase), Input::Declined(_)) => Step::Go(phase.declined(shared)),
+            (Self::PushingRequest(phase), Input::Answer(answer)) => {
+                Step::Go(phase.answered(answer, shared))
+            }
+            (Self::FetchingAssertion(phase), Input::AssertionProvided(assertion)) => {
+                Step::Go(phase.provided(assertion, shared))
+            }
+            (Self::FetchingAssertion(phase), Input::Declined(reason)) => {
+                Step::Go(phase.declined(reason, shared))
+            }
+            (Self::ExchangingIdentity(phase), Input::Answer(answer)) => {
+                Step::Go(phase.answered(answer, shared))
+            }
+            (Self::Granting(phase), Input::Answer(answer)) => {
+                Step::Go(phase.answered(answer, shared))
+            }
+            (Self::RequestingCode(phase), Input::Answer(answer)) => {
+                Step::Go(phase.answered(answer, shared))
+            }
+            (Self::AwaitingDevice(phase), Input::Tick) => phase.tick(shared),
+            (Self::AwaitingDevice(phase), Input::Declined(reason)) => {
+                phase.sign_in.remember(reason, shared);
+                Step::Go(shared.fail(declined(reason)))
+            }
+            (Self::Polling(phase), Input::Answer(answer)) => {
+                Step::Go(phase.answered(answer, shared))
+            }
             (Self::SavingFlow(pending), Input::Stored(result)) => {
                 Step::Go(pending.saved(result, shared))
             }
@@ -278,6 +418,9 @@ impl Phase {
             (Self::SigningOut(phase), Input::Stored(result)) => {
                 Step::Go(phase.stored(result, shared))
             }
+            (Self::Revoking(phase), Input::Answer(answer)) => {
+                Step::Go(phase.answered(answer, shared))
+            }
             // The table lets nothing else through.
             (phase, _) => Step::Stay(phase, Ignored::NothingToDo),
         }
@@ -294,27 +437,71 @@ impl Phase {
     }
 
     fn cancelled(self, shared: &mut Shared) -> Self {
-        let (stage, step_up) = match &self {
-            Self::ResourceDiscovery(phase) => (Stage::ResourceDiscovery, phase.attempt.step_up),
-            Self::ServerDiscovery(phase) => {
-                (Stage::ServerDiscovery, phase.candidates.attempt.step_up)
-            }
-            Self::BindingRedirect(phase) => (Stage::Registration, phase.sign_in.occasion.step_up),
-            Self::Registering(phase) => (Stage::Registration, phase.sign_in.occasion.step_up),
-            Self::AskingClient(phase) => (Stage::Registration, phase.sign_in.occasion.step_up),
-            Self::SavingFlow(pending) => (Stage::Authorization, pending.sign_in.occasion.step_up),
-            Self::TakingFlow(phase) => {
-                (Stage::Authorization, phase.pending.sign_in.occasion.step_up)
-            }
-            Self::Exchanging(phase) => {
-                (Stage::TokenExchange, phase.pending.sign_in.occasion.step_up)
-            }
-            Self::AwaitingRefresh(_) => (Stage::Refresh, None),
-            _ => (Stage::Store, None),
+        let step_up = match &self {
+            Self::ResourceDiscovery(phase) => phase.attempt.step_up,
+            Self::ServerDiscovery(phase) => phase.candidates.attempt.step_up,
+            phase => phase.sign_in().and_then(|sign_in| sign_in.occasion.step_up),
         };
         shared.note(Decision::Cancelled);
         shared.refuse_step_up(step_up);
-        shared.fail(Failure::new(Code::Cancelled, stage))
+        shared.fail(Failure::new(Code::Cancelled, self.stage()))
+    }
+
+    /// What of the phase another process may take up: no code, assertion or proof that may have been sent (TOK-15, CCR-09,
+    /// DPP-05), and no assertion at all.
+    pub(crate) fn without_proofs(&self) -> Kept<'_> {
+        let lost = |code| Kept::Nothing(Failure::new(code, self.stage()));
+        match self {
+            Self::Exchanging(_) => lost(Code::OutcomeUnknown),
+            // A lost poll is repeated.
+            Self::Polling(phase) => Kept::Waiting(&phase.waiting),
+            Self::ExchangingIdentity(_) => lost(Code::GrantUnavailable),
+            Self::Granting(phase) if phase.is_fleeting() => lost(Code::GrantUnavailable),
+            Self::Signing(phase) => match &phase.then {
+                // Not sent yet.
+                Self::Exchanging(_) | Self::Polling(_) => Kept::Whole,
+                then => then.without_proofs(),
+            },
+            Self::Revoking(phase) if phase.proofs().are_there() => Kept::SignedOut,
+            // Signed for this process alone.
+            Self::PushingRequest(phase) if phase.proofs().are_there() => {
+                lost(Code::AuthorizationUnavailable)
+            }
+            Self::RequestingCode(phase) if phase.proofs().are_there() => {
+                lost(Code::AuthorizationUnavailable)
+            }
+            _ => Kept::Whole,
+        }
+    }
+
+    /// The part of the flow.
+    fn stage(&self) -> Stage {
+        match self {
+            Self::ResourceDiscovery(_) => Stage::ResourceDiscovery,
+            Self::ServerDiscovery(_) => Stage::ServerDiscovery,
+            Self::BindingRedirect(_) | Self::Registering(_) | Self::AskingClient(_) => {
+                Stage::Registration
+            }
+            Self::PushingRequest(_)
+            | Self::RequestingCode(_)
+            | Self::AwaitingDevice(_)
+            | Self::SavingFlow(_)
+            | Self::AwaitingCallback(_)
+            | Self::TakingFlow(_) => Stage::Authorization,
+            Self::FetchingAssertion(_) | Self::Granting(_) => Stage::Grant,
+            Self::ExchangingIdentity(_) => Stage::IdentityExchange,
+            Self::Polling(_) | Self::Exchanging(_) => Stage::TokenExchange,
+            Self::AwaitingRefresh(_) | Self::Refreshing(_) => Stage::Refresh,
+            Self::Signing(phase) => phase.then.stage(),
+            Self::Idle
+            | Self::Authorized
+            | Self::SignedOut
+            | Self::Failed(_)
+            | Self::Loading(_)
+            | Self::SavingGrant(_)
+            | Self::SigningOut(_)
+            | Self::Revoking(_) => Stage::Store,
+        }
     }
 
     /// Whether the values could have come from here, whoever stored them (LOG-07).
@@ -327,6 +514,8 @@ impl Phase {
             && match self {
                 Self::Authorized | Self::SignedOut => shared.grant.is_some(),
                 Self::SavingGrant(phase) => phase.is_plausible(config),
+                // Only what sends something is signed for.
+                Self::Signing(phase) if phase.then.sender().is_none() => false,
                 Self::ServerDiscovery(phase) => phase.is_plausible(config),
                 phase => phase
                     .sign_in()
@@ -341,14 +530,25 @@ impl Phase {
             Self::AskingClient(phase) => Some(&phase.sign_in),
             Self::SavingFlow(pending) | Self::AwaitingCallback(pending) => Some(&pending.sign_in),
             Self::TakingFlow(phase) => Some(&phase.pending.sign_in),
+            Self::Exchanging(phase) => Some(&phase.pending.sign_in),
+            Self::PushingRequest(phase) => Some(&phase.pending.sign_in),
+            Self::FetchingAssertion(phase) => Some(&phase.sign_in),
+            Self::ExchangingIdentity(phase) => Some(&phase.sign_in),
+            Self::Granting(phase) => Some(&phase.sign_in),
+            Self::RequestingCode(phase) => Some(&phase.sign_in),
+            Self::AwaitingDevice(phase) => Some(&phase.sign_in),
+            Self::Polling(phase) => Some(&phase.waiting.sign_in),
+            Self::Signing(phase) => phase.then.sign_in(),
             _ => None,
         }
     }
 
-    fn redirect_uri(&self) -> Option<&RedirectUri> {
+    pub(crate) fn redirect_uri(&self) -> Option<&RedirectUri> {
         match self {
-            Self::Registering(phase) => Some(&phase.redirect_uri),
-            Self::AskingClient(phase) => Some(&phase.redirect_uri),
+            Self::Signing(phase) => phase.then.redirect_uri(),
+            Self::PushingRequest(phase) => Some(&phase.pending.redirect_uri),
+            Self::Registering(phase) => phase.redirect_uri.as_ref(),
+            Self::AskingClient(phase) => phase.redirect_uri.as_ref(),
             Self::SavingFlow(pending) | Self::AwaitingCallback(pending) => {
                 Some(&pending.redirect_uri)
             }
@@ -364,6 +564,10 @@ impl Phase {
             Self::ResourceDiscovery(phase) => vec![&phase.url],
             Self::ServerDiscovery(phase) => vec![&phase.url, phase.issuer.url()],
             Self::SavingGrant(phase) => phase.urls(),
+            Self::Revoking(phase) => phase.urls(),
+            Self::AwaitingDevice(phase) => phase.urls(),
+            Self::Polling(phase) => phase.waiting.urls(),
+            Self::Signing(phase) => phase.then.urls(),
             phase => phase.sign_in().map_or_else(Vec::new, SignIn::urls),
         }
     }
@@ -379,14 +583,29 @@ impl SignIn {
 
     pub(crate) fn urls(&self) -> Vec<&HttpUrl> {
         let server = &self.server;
-        [
-            server.issuer.url(),
+        let always = [server.issuer.url(), &server.token_endpoint];
+        let others = [
             &server.authorization_endpoint,
-            &server.token_endpoint,
-        ]
-        .into_iter()
-        .chain(&server.registration_endpoint)
-        .collect()
+            &server.registration_endpoint,
+            &server.device_endpoint,
+            &server.pushed_endpoint,
+            &server.revocation_endpoint,
+        ];
+        always
+            .into_iter()
+            .chain(others.into_iter().flatten())
+            .collect()
+    }
+
+    /// What a request for its tokens must be proved with.
+    fn needs(&self, client: &Client) -> Needs {
+        let key = self.bind.as_ref().map(|bind| &bind.key);
+        Needs::of(
+            client,
+            &self.server.issuer,
+            &self.server.token_endpoint,
+            key,
+        )
     }
 }
 

@@ -11,7 +11,8 @@ use crate::grant::{Change, Claim, Entry, Tokens};
 use crate::input::HttpAnswer;
 use crate::limits::{CLAIM_MS, MAX_LOOKS, MAX_UNKNOWN_REFRESHES, REQUEST_TIMEOUT_MS};
 use crate::machine::Ignored;
-use crate::phase::http::{self, Trouble};
+use crate::phase::http::{self, ClientRequest, Trouble};
+use crate::phase::prove::{Needs, Proofs, Sender, is_proof_error};
 use crate::phase::saving::{AfterSaving, SavingGrant};
 use crate::phase::store::{self, Loading, NotAdopted, Refused};
 use crate::phase::token::{self, Asked};
@@ -19,7 +20,7 @@ use crate::phase::{Attempt, Phase, Reason, Step, start};
 use crate::shared::Shared;
 use crate::time::Timestamp;
 use crate::trace::{Answer, Decision};
-use crate::wire::token_response::{OAuthError, TokenAnswer};
+use crate::wire::token_response::{Binding, OAuthError, TokenAnswer};
 
 /// The pause before the first look whether another process has refreshed, in milliseconds. Each one is twice as long as the
 /// one before it: nobody waits much longer than the refresh takes.
@@ -31,7 +32,7 @@ const NO_HURRY_MS: u64 = 5_000;
 /// Begins a refresh, unless the server or the network has asked for patience, and not before the store was read: another
 /// process may have tokens.
 pub(super) fn begin(attempt: Attempt, shared: &mut Shared) -> Phase {
-    if shared.can_refresh()
+    if shared.can_renew()
         && let Some(failure) = shared.postponed()
     {
         return shared.fail(failure);
@@ -63,9 +64,17 @@ pub(super) fn decide(
         return shared.fail(failure);
     }
     if !may_claim(shared) {
-        let attempt = Attempt {
-            reason: Reason::RefreshRejected,
-            ..attempt
+        let attempt = match shared.tokens() {
+            // The scopes that a step-up has added are not lost.
+            Some(tokens) if shared.renews_itself() => Attempt {
+                reason: Reason::Renewal,
+                earlier: tokens.requested.clone(),
+                ..attempt
+            },
+            _ => Attempt {
+                reason: Reason::RefreshRejected,
+                ..attempt
+            },
         };
         return start::sign_in(attempt, shared);
     }
@@ -196,6 +205,8 @@ pub(crate) struct Refreshing {
     without_resource: bool,
     /// Retrying with another way to authenticate.
     auth: Option<AuthKind>,
+    #[serde(default)]
+    proofs: Proofs,
 }
 
 impl Refreshing {
@@ -205,20 +216,42 @@ impl Refreshing {
             attempt,
             without_resource: false,
             auth: None,
+            proofs: Proofs::default(),
         });
         refreshing.send(Decision::Refreshing, shared)
     }
 
     /// Sends, unless the claim may run out before there is an answer: then it is given back.
     fn send(self: Box<Self>, decision: Decision, shared: &mut Shared) -> Phase {
-        let end = shared.now().after(REQUEST_TIMEOUT_MS);
-        let claim = shared.tokens().and_then(|tokens| tokens.claim);
-        if claim.is_some_and(|claim| end <= claim.until) {
+        if self.is_in_time(shared) {
             shared.note(decision);
             return Phase::Refreshing(self);
         }
+        self.too_late(shared)
+    }
+
+    fn is_in_time(&self, shared: &Shared) -> bool {
+        let end = shared.now().after(REQUEST_TIMEOUT_MS);
+        let claim = shared.tokens().and_then(|tokens| tokens.claim);
+        claim.is_some_and(|claim| end <= claim.until)
+    }
+
+    fn too_late(&self, shared: &mut Shared) -> Phase {
         let failure = Failure::new(Code::RefreshUnavailable, Stage::Refresh);
         self.postpone(failure, Answer::None(Cause::Timeout), None, false, shared)
+    }
+
+    /// The request is signed; the claim may run out meanwhile.
+    pub(super) fn signed(self: Box<Self>, shared: &mut Shared) -> Phase {
+        if self.is_in_time(shared) {
+            return Phase::Refreshing(self);
+        }
+        self.too_late(shared)
+    }
+
+    /// The request was not signed, and so not sent: nothing is lost.
+    pub(super) fn unsigned(self: Box<Self>, failure: Failure, shared: &mut Shared) -> Phase {
+        fail(failure, false, shared)
     }
 
     /// How a snapshot is resumed: by reading the grant, since another process may have refreshed by then (REF-06).
@@ -256,12 +289,16 @@ impl Refreshing {
             Some((_, rest)) if self.without_resource => rest,
             _ => token::sent(&parameters, shared),
         };
-        http::token_request(
-            &tokens.token_endpoint,
-            Purpose::Refresh,
+        http::client_request(
+            ClientRequest {
+                url: &tokens.token_endpoint,
+                purpose: Purpose::Refresh,
+                client: &client,
+                parameters,
+                further: &shared.config.settings.token_parameters,
+                proofs: &self.proofs,
+            },
             shared,
-            &client,
-            parameters,
         )
     }
 
@@ -284,7 +321,16 @@ impl Refreshing {
             let failure = Failure::new(Code::UnexpectedRedirect, Stage::Refresh);
             return fail(failure.with_status(response.status), true, shared);
         }
-        match TokenAnswer::parse(response.status, response.body) {
+        // What is bound stays bound (RFC 9449 §5).
+        let bound = shared
+            .tokens()
+            .is_some_and(|tokens| tokens.bound_to.is_some());
+        let binding = if bound {
+            Binding::Required
+        } else {
+            Binding::None
+        };
+        match TokenAnswer::parse(response.status, response.body, binding) {
             TokenAnswer::Tokens(issued) => {
                 let Some((entry, tokens, client)) = self.subject(shared) else {
                     return shared.fail(crate::shared::store_failed());
@@ -296,8 +342,10 @@ impl Refreshing {
                     scopes: tokens.requested.clone(),
                     resource: tokens.resource.clone(),
                     token_endpoint: tokens.token_endpoint.clone(),
+                    revocation_endpoint: tokens.revocation_endpoint.clone(),
                     refresh_token: tokens.refresh_token.clone(),
                     issuer: issuer.clone(),
+                    key: tokens.bound_to.clone(),
                 };
                 let earlier = tokens.granted.clone();
                 // So does what was granted, unless the server says otherwise.
@@ -317,6 +365,10 @@ impl Refreshing {
                     true,
                     shared,
                 )
+            }
+            TokenAnswer::Downgrade => {
+                let failure = Failure::new(Code::DpopDowngrade, Stage::Refresh);
+                fail(failure.with_status(response.status), true, shared)
             }
             TokenAnswer::NotOAuth => match trouble {
                 Some(Trouble::Throttled) => {
@@ -364,6 +416,12 @@ impl Refreshing {
                 return SavingGrant::begin(change, AfterSaving::SignIn(Box::new(attempt)), shared);
             }
             let failure = Failure::new(Code::ClientRejected, Stage::Refresh)
+                .with_status(response.status)
+                .with_server_words(Some(error.code), error.text);
+            return fail(failure, false, shared);
+        }
+        if is_proof_error(&error) {
+            let failure = Failure::new(Code::ProofRejected, Stage::Refresh)
                 .with_status(response.status)
                 .with_server_words(Some(error.code), error.text);
             return fail(failure, false, shared);
@@ -439,6 +497,27 @@ impl Refreshing {
         }
         let failure = failure.advising(Advice::RetryAfter(retry_at.millis_since(now)));
         fail(failure, acted, shared)
+    }
+}
+
+impl Sender for Refreshing {
+    fn needs(&self, shared: &Shared) -> Option<Needs> {
+        let (entry, tokens, client) = self.subject(shared)?;
+        let key = tokens.bound_to.as_ref();
+        Some(Needs::of(
+            &client,
+            &entry.issuer,
+            &tokens.token_endpoint,
+            key,
+        ))
+    }
+
+    fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
+    fn proofs_mut(&mut self) -> &mut Proofs {
+        &mut self.proofs
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Purpose, Task};
-use crate::client::{AuthMethod, Client, ClientAuth, ClientOrigin, ProvidedClient};
+use crate::action::{AssertionPurpose, Purpose, Task};
+use crate::client::{AuthMethod, Client, ClientAuth, ProvidedClient};
 use crate::config::FLOW_PARAMETERS;
 use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Stage};
@@ -14,19 +14,139 @@ use crate::grant::Change;
 use crate::input::HttpAnswer;
 use crate::phase::http::{self, Trouble};
 use crate::phase::saving::{AfterSaving, SavingGrant};
-use crate::phase::{Phase, SignIn, authorize};
+use crate::phase::{FetchingAssertion, Granting, Phase, RequestingCode, SignIn, authorize};
 use crate::secret::Secret;
+use crate::settings::GrantType;
 use crate::shared::Shared;
 use crate::trace::Decision;
 use crate::uri::{HttpUrl, RedirectUri};
 use crate::wire::client_metadata::{self, Refusal, Wish};
 
-/// A sign-in with its client and redirect URI: nothing is missing but the user.
+/// A sign-in with its client: nothing is missing but the user.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Ready {
     pub(crate) sign_in: Box<SignIn>,
-    pub(crate) redirect_uri: RedirectUri,
+    /// `None`: the user comes back on another device (RFC 8628).
+    pub(crate) redirect_uri: Option<RedirectUri>,
     pub(crate) client: Arc<Client>,
+}
+
+impl Ready {
+    /// Sends the user away.
+    pub(super) fn go(self, shared: &mut Shared, rng: &mut dyn Entropy) -> Phase {
+        let Self {
+            sign_in,
+            redirect_uri,
+            client,
+        } = self;
+        match redirect_uri {
+            Some(uri) => authorize::begin(sign_in, uri, client, shared, rng),
+            None => RequestingCode::begin(sign_in, client, shared),
+        }
+    }
+}
+
+/// Goes on as the client that there is, can be had, or is not needed; after everything that can be known to be in vain is
+/// ruled out: no listener and no browser for nothing.
+pub(super) fn begin(sign_in: Box<SignIn>, shared: &mut Shared) -> Phase {
+    if let Err(failure) = check(&sign_in, shared) {
+        return shared.fail(failure);
+    }
+    match shared.config.settings.grant {
+        GrantType::AuthorizationCode => Phase::BindingRedirect(BindingRedirect { sign_in }),
+        GrantType::DeviceCode => match settle(sign_in, None, shared) {
+            Ok(ready) => RequestingCode::begin(ready.sign_in, ready.client, shared),
+            Err(phase) => phase,
+        },
+        GrantType::ClientCredentials
+        | GrantType::WorkloadIdentity
+        | GrantType::EnterpriseManaged => without_user(sign_in, shared),
+    }
+}
+
+/// A grant that needs no user, as a client that is known beforehand (CCR-11) or, where the assertion says enough, as none
+/// (WIF-09).
+fn without_user(sign_in: Box<SignIn>, shared: &mut Shared) -> Phase {
+    let config = shared.config.clone();
+    let client = match known_client(&sign_in, shared) {
+        Some(client) => client,
+        None => Client::preregistered(),
+    };
+    if let Some(key) = sign_in.occasion.step_up {
+        shared.count_step_up(key);
+    }
+    let client = Arc::new(client);
+    match config.settings.grant {
+        GrantType::WorkloadIdentity => {
+            FetchingAssertion::begin(sign_in, client, AssertionPurpose::Workload)
+        }
+        GrantType::EnterpriseManaged => {
+            FetchingAssertion::begin(sign_in, client, AssertionPurpose::Identity)
+        }
+        _ => Granting::begin(sign_in, client, None, shared),
+    }
+}
+
+/// The client that the configuration names for this server: registered beforehand, or described by the document.
+fn known_client(sign_in: &SignIn, shared: &mut Shared) -> Option<Client> {
+    let config = shared.config.clone();
+    let server = &sign_in.server;
+    if let Some(client) = config.client_for(&server.issuer, server.auth_methods) {
+        shared.note(Decision::ClientPreregistered);
+        return Some(client);
+    }
+    let document = uses_document(sign_in, shared).then(|| config.document_client())?;
+    shared.note(Decision::ClientFromDocument);
+    document
+}
+
+/// Whether the client is the one of the configured document, which fixes the redirect URIs.
+fn uses_document(sign_in: &SignIn, shared: &Shared) -> bool {
+    let server = &sign_in.server;
+    let config = &shared.config;
+    server.supports_client_documents
+        && config.settings.client_document.is_some()
+        && config
+            .client_for(&server.issuer, server.auth_methods)
+            .is_none()
+}
+
+/// Settles the client, in the order of the specification (REG-01), or says how one is got.
+fn settle(
+    sign_in: Box<SignIn>,
+    redirect_uri: Option<RedirectUri>,
+    shared: &mut Shared,
+) -> Result<Ready, Phase> {
+    let client = match known_client(&sign_in, shared) {
+        Some(client) => Some(Arc::new(client)),
+        None => reusable(&sign_in, redirect_uri.as_ref(), shared),
+    };
+    if let Some(client) = client {
+        return Ok(Ready {
+            sign_in,
+            redirect_uri,
+            client,
+        });
+    }
+    let has_key = may_sign(&sign_in, shared);
+    if may_register(&sign_in, shared)
+        && let Some(method) = sign_in.server.auth_methods.to_register(has_key)
+    {
+        shared.note(Decision::ClientRegistering);
+        return Err(Phase::Registering(Box::new(Registering {
+            sign_in,
+            redirect_uri,
+            wish: Wish::new(method),
+            adjusted: false,
+        })));
+    }
+    Err(ask(sign_in, redirect_uri, shared))
+}
+
+/// Whether there is a key whose signatures the server may take.
+fn may_sign(sign_in: &SignIn, shared: &Shared) -> bool {
+    let key = shared.config.settings.client_key.as_ref();
+    key.is_some_and(|key| sign_in.server.assertion_algorithms.allows(key.algorithm()))
 }
 
 /// Waiting for the redirect listener: its exact URI is what gets registered.
@@ -36,23 +156,9 @@ pub(crate) struct BindingRedirect {
 }
 
 impl BindingRedirect {
-    /// Begins, after everything that can be known to be in vain is ruled out: no listener and no browser for nothing.
-    pub(super) fn begin(sign_in: Box<SignIn>, shared: &mut Shared) -> Phase {
-        match check(&sign_in, shared) {
-            Ok(()) => Phase::BindingRedirect(Self { sign_in }),
-            Err(failure) => shared.fail(failure),
-        }
-    }
-
     /// Whether the client will be the one of the configured document, which fixes the redirect URIs.
     pub(crate) fn uses_document(&self, shared: &Shared) -> bool {
-        let server = &self.sign_in.server;
-        server.supports_client_documents
-            && shared.config.settings.client_document.is_some()
-            && shared
-                .config
-                .client_for(&server.issuer, server.auth_methods)
-                .is_none()
+        uses_document(&self.sign_in, shared)
     }
 
     pub(super) fn task(&self, shared: &Shared) -> Task {
@@ -74,46 +180,17 @@ impl BindingRedirect {
         }
     }
 
-    /// The redirect URI is known: settles the client, in the order of the specification (REG-01).
+    /// The redirect URI is known.
     pub(super) fn bound(
         self,
         redirect_uri: RedirectUri,
         shared: &mut Shared,
         rng: &mut dyn Entropy,
     ) -> Phase {
-        let uses_document = self.uses_document(shared);
-        let sign_in = self.sign_in;
-        let server = &sign_in.server;
-        let config = shared.config.clone();
-        let client = if let Some(client) = config.client_for(&server.issuer, server.auth_methods) {
-            shared.note(Decision::ClientPreregistered);
-            Some(Arc::new(client))
-        } else if uses_document {
-            shared.note(Decision::ClientFromDocument);
-            config.document_client().map(Arc::new)
-        } else {
-            reusable(&sign_in, &redirect_uri, shared)
-        };
-        if let Some(client) = client {
-            let ready = Ready {
-                sign_in,
-                redirect_uri,
-                client,
-            };
-            return authorize::begin(ready, shared, rng);
+        match settle(self.sign_in, Some(redirect_uri), shared) {
+            Ok(ready) => ready.go(shared, rng),
+            Err(phase) => phase,
         }
-        if may_register(&sign_in, shared)
-            && let Some(method) = sign_in.server.auth_methods.to_register()
-        {
-            shared.note(Decision::ClientRegistering);
-            return Phase::Registering(Box::new(Registering {
-                sign_in,
-                redirect_uri,
-                wish: Wish::new(method),
-                adjusted: false,
-            }));
-        }
-        ask(sign_in, redirect_uri, shared)
     }
 }
 
@@ -121,7 +198,8 @@ impl BindingRedirect {
 fn check(sign_in: &SignIn, shared: &Shared) -> Result<(), Failure> {
     let config = &shared.config;
     let server = &sign_in.server;
-    if config.settings.require_issuer_identification && !server.sends_iss {
+    let in_browser = config.settings.grant == GrantType::AuthorizationCode;
+    if in_browser && config.settings.require_issuer_identification && !server.sends_iss {
         return Err(Failure::new(Code::NoMixUpDefence, Stage::ServerDiscovery));
     }
     let set_by_us = |url: &HttpUrl, further: &[(String, String)]| {
@@ -132,10 +210,10 @@ fn check(sign_in: &SignIn, shared: &Shared) -> Result<(), Failure> {
             Err(_) => true,
         })
     };
-    if set_by_us(
-        &server.authorization_endpoint,
-        &config.settings.authorize_parameters,
-    ) || set_by_us(&server.token_endpoint, &config.settings.token_parameters)
+    let authorize = &config.settings.authorize_parameters;
+    let page = server.authorization_endpoint.as_ref();
+    if page.is_some_and(|url| set_by_us(url, authorize))
+        || set_by_us(&server.token_endpoint, &config.settings.token_parameters)
     {
         return Err(Failure::new(
             Code::EndpointParameterConflict,
@@ -148,30 +226,54 @@ fn check(sign_in: &SignIn, shared: &Shared) -> Result<(), Failure> {
             .preregistered
             .as_ref()
             .and_then(|known| known.auth_method);
-        let public = client.auth == ClientAuth::None;
         let listed = |method| !methods.listed || methods.contains(method);
-        // A method that the host names is its own responsibility: servers do not list all that they accept.
-        let possible = named.is_some()
-            || if public {
-                listed(AuthMethod::None)
-            } else {
+        let possible = match &client.auth {
+            ClientAuth::PrivateKeyJwt => return check_key(sign_in, shared),
+            // A method that the host names is its own responsibility: servers do not list all that they accept.
+            _ if named.is_some() => true,
+            ClientAuth::None => listed(AuthMethod::None),
+            ClientAuth::Basic(_) | ClientAuth::BasicUnencoded(_) | ClientAuth::Post(_) => {
                 listed(AuthMethod::ClientSecretBasic) || listed(AuthMethod::ClientSecretPost)
-            };
+            }
+        };
         return if possible {
             Ok(())
         } else {
             Err(no_common_method())
         };
     }
-    let has_client = (server.supports_client_documents
-        && config.settings.client_document.is_some())
-        || stored_client(sign_in, shared).is_some()
-        || config.settings.ask_for_client;
-    match methods.to_register() {
+    if uses_document(sign_in, shared) {
+        return match config.document_client() {
+            Some(client) if client.auth == ClientAuth::PrivateKeyJwt => check_key(sign_in, shared),
+            _ => Ok(()),
+        };
+    }
+    match config.settings.grant {
+        GrantType::AuthorizationCode | GrantType::DeviceCode => {}
+        GrantType::WorkloadIdentity => return Ok(()),
+        GrantType::ClientCredentials | GrantType::EnterpriseManaged => {
+            return Err(no_client_at_all(sign_in));
+        }
+    }
+    let has_client = stored_client(sign_in, shared).is_some() || config.settings.ask_for_client;
+    match methods.to_register(may_sign(sign_in, shared)) {
         _ if has_client => Ok(()),
         Some(_) if may_register(sign_in, shared) => Ok(()),
         None if may_register(sign_in, shared) => Err(no_common_method()),
         _ => Err(no_client_at_all(sign_in)),
+    }
+}
+
+/// Whether the server takes assertions of the configured key (CCR-06).
+fn check_key(sign_in: &SignIn, shared: &Shared) -> Result<(), Failure> {
+    let methods = sign_in.server.auth_methods;
+    if methods.listed && !methods.contains(AuthMethod::PrivateKeyJwt) {
+        return Err(no_common_method());
+    }
+    if may_sign(sign_in, shared) {
+        Ok(())
+    } else {
+        Err(Failure::new(Code::NoCommonAlgorithm, Stage::Registration))
     }
 }
 
@@ -197,13 +299,13 @@ fn stored_client<'a>(sign_in: &SignIn, shared: &'a Shared) -> Option<&'a Arc<Cli
 /// The stored client, if its secret is alive and its redirect URI is the one in use (REG-19, REG-22).
 fn reusable(
     sign_in: &SignIn,
-    redirect_uri: &RedirectUri,
+    redirect_uri: Option<&RedirectUri>,
     shared: &mut Shared,
 ) -> Option<Arc<Client>> {
     let client = stored_client(sign_in, shared)?.clone();
     let decision = if client.is_expired(shared.now()) {
         Decision::ClientExpired
-    } else if client.redirect_uri.as_deref() != Some(redirect_uri.as_str()) {
+    } else if client.redirect_uri.as_deref() != redirect_uri.map(RedirectUri::as_str) {
         Decision::ClientMoved
     } else if !client.may_ask_for(&sign_in.scopes) {
         Decision::ClientOutgrown
@@ -215,7 +317,7 @@ fn reusable(
 }
 
 /// The last resort: the host.
-fn ask(sign_in: Box<SignIn>, redirect_uri: RedirectUri, shared: &mut Shared) -> Phase {
+fn ask(sign_in: Box<SignIn>, redirect_uri: Option<RedirectUri>, shared: &mut Shared) -> Phase {
     if !shared.config.settings.ask_for_client {
         let failure = no_client_at_all(&sign_in);
         return shared.fail(failure);
@@ -231,7 +333,7 @@ fn ask(sign_in: Box<SignIn>, redirect_uri: RedirectUri, shared: &mut Shared) -> 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Registering {
     pub(crate) sign_in: Box<SignIn>,
-    pub(super) redirect_uri: RedirectUri,
+    pub(crate) redirect_uri: Option<RedirectUri>,
     wish: Wish,
     /// Whether the one adjusted retry was used.
     adjusted: bool,
@@ -252,11 +354,14 @@ impl Registering {
             shared,
             "application/json",
             self.wish
-                .body(settings, &self.redirect_uri, &self.sign_in.scopes),
-            settings
-                .initial_access_token
-                .as_ref()
-                .map(|token| Secret::new(["Bearer ", token.expose()].concat())),
+                .body(settings, self.redirect_uri.as_ref(), &self.sign_in.scopes),
+            [
+                settings.initial_access_token.as_ref().map(|token| {
+                    let value = Secret::new(["Bearer ", token.expose()].concat());
+                    http::credential("authorization", value)
+                }),
+                None,
+            ],
         )
     }
 
@@ -290,8 +395,8 @@ impl Registering {
     fn registered(self, response: &HttpResponse<'_>, shared: &mut Shared) -> Phase {
         let failure = |code| Failure::new(code, Stage::Registration);
         let methods = self.sign_in.server.auth_methods;
-        let uri = &self.redirect_uri;
-        let client = match client_metadata::registered(response.body, uri, methods) {
+        let uri = self.redirect_uri.as_ref();
+        let client = match client_metadata::registered(response.body, uri, self.wish, methods) {
             Ok(client) => Client {
                 // With none to name, the server gave the client some of its own choice; it has to be asked again for
                 // others. Where it would not have them named, it decides at each sign-in.
@@ -303,7 +408,8 @@ impl Registering {
                 return shared.fail(why);
             }
             Err(client_metadata::Fault::RedirectDropped) => {
-                return shared.fail(failure(Code::RedirectNotRegistered).about(uri.as_str()));
+                let why = failure(Code::RedirectNotRegistered);
+                return shared.fail(why.about(uri.map_or("", RedirectUri::as_str)));
             }
             Err(client_metadata::Fault::Method(name)) => {
                 return shared.fail(failure(Code::NoCommonAuthMethod).about(name.as_str()));
@@ -340,7 +446,12 @@ impl Registering {
 }
 
 /// Stores a client before it is used.
-fn keep(sign_in: Box<SignIn>, redirect_uri: RedirectUri, client: Client, shared: &Shared) -> Phase {
+fn keep(
+    sign_in: Box<SignIn>,
+    redirect_uri: Option<RedirectUri>,
+    client: Client,
+    shared: &Shared,
+) -> Phase {
     let client = Arc::new(client);
     let change = Change::PutClient(sign_in.server.issuer.clone(), client.clone());
     let ready = Ready {
@@ -355,14 +466,18 @@ fn keep(sign_in: Box<SignIn>, redirect_uri: RedirectUri, client: Client, shared:
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AskingClient {
     pub(crate) sign_in: Box<SignIn>,
-    pub(super) redirect_uri: RedirectUri,
+    pub(crate) redirect_uri: Option<RedirectUri>,
 }
 
 impl AskingClient {
     pub(super) fn task(&self) -> Task {
         Task::AskForClient {
             issuer: self.sign_in.server.issuer.clone(),
-            redirect_uri: self.redirect_uri.as_str().into(),
+            redirect_uri: self
+                .redirect_uri
+                .as_ref()
+                .map_or("", RedirectUri::as_str)
+                .into(),
         }
     }
 
@@ -371,10 +486,8 @@ impl AskingClient {
         let client = Client {
             id: given.client_id.into(),
             auth: ClientAuth::choose(given.client_secret, given.auth_method, methods),
-            origin: ClientOrigin::Preregistered,
-            redirect_uri: Some(self.redirect_uri.text()),
-            scopes: None,
-            secret_expires_at: None,
+            redirect_uri: self.redirect_uri.as_ref().map(RedirectUri::text),
+            ..Client::preregistered()
         };
         keep(self.sign_in, self.redirect_uri, client, shared)
     }

@@ -10,7 +10,6 @@ use crate::phase::http;
 use crate::phase::probe::{Probe, Search};
 use crate::phase::server::{Found, no_metadata};
 use crate::phase::{Attempt, Phase, Reason, ServerDiscovery, SignIn, refresh};
-use crate::scope::ScopeSet;
 use crate::shared::{Recovery, Shared};
 use crate::trace::{Answer, Decision, Place};
 use crate::uri::{HttpUrl, Issuer};
@@ -48,8 +47,7 @@ impl ResourceDiscovery {
             if let Some(grant) = &mut shared.grant {
                 grant.focus(&known.issuer);
             }
-            let none_listed = Some(ScopeSet::default());
-            return SignIn::begin(attempt, resource, none_listed, server, shared);
+            return SignIn::begin(attempt, Found::of(resource, false), server, shared);
         }
         // An attempt may come out of a snapshot, whose values are checked like any input (LOG-07).
         let reach = config.reach;
@@ -149,11 +147,8 @@ impl ResourceDiscovery {
         let registered = || Some(config.preregistered.as_ref()?.issuer.as_str());
         let configured = pinned.or_else(registered);
         let origin = config.server.origin();
-        let found = Found {
-            resource: Resource::of_server(&config),
-            scopes_supported: Some(ScopeSet::default()),
-            legacy: configured.is_none_or(|issuer| issuer == origin),
-        };
+        let legacy = configured.is_none_or(|issuer| issuer == origin);
+        let found = Found::of(Resource::of_server(&config), legacy);
         if found.legacy {
             shared.note(Decision::NoResourceMetadata);
         }
@@ -172,6 +167,8 @@ impl ResourceDiscovery {
             resource: metadata.resource,
             scopes_supported: metadata.scopes_supported,
             legacy: false,
+            demands_binding: metadata.demands_binding,
+            proof_algorithms: metadata.proof_algorithms,
         };
         self.choose_server(metadata.authorization_servers, found, shared)
     }

@@ -11,9 +11,7 @@ use crate::grant::{Change, Grant, Tokens};
 use crate::limits::{MAX_LOOKS, MAX_STORE_TRIES};
 use crate::phase::registration::Ready;
 use crate::phase::store::{at_rest, load, loaded};
-use crate::phase::{
-    Attempt, BindingRedirect, Phase, Refreshing, SignIn, authorize, refresh, start,
-};
+use crate::phase::{Attempt, Phase, Refreshing, SignIn, refresh, registration, start};
 use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
 use crate::trace::Decision;
@@ -60,9 +58,9 @@ impl AfterSaving {
             Self::SignedIn | Self::Refreshed => Phase::Authorized,
             Self::Rest => at_rest(shared),
             Self::Refresh(attempt) => Refreshing::begin(*attempt, shared),
-            Self::Authorize(ready) => authorize::begin(*ready, shared, rng),
+            Self::Authorize(ready) => ready.go(shared, rng),
             Self::SignIn(attempt) => start::sign_in(*attempt, shared),
-            Self::Register(sign_in) => BindingRedirect::begin(sign_in, shared),
+            Self::Register(sign_in) => registration::begin(sign_in, shared),
             Self::Fail(failure) => shared.fail(failure),
         }
     }
@@ -209,11 +207,6 @@ impl SavingGrant {
         shared.memory.seen < self.base
     }
 
-    /// Whether the redirect listener is needed once this is done.
-    pub(crate) const fn awaits_redirect(&self) -> bool {
-        matches!(self.then, AfterSaving::Authorize(_))
-    }
-
     /// Whether the values could have come from here, whoever stored them (LOG-07).
     pub(crate) fn is_plausible(&self, config: &Config) -> bool {
         let reachable = |url: &HttpUrl| url.may_be_reached(config.reach);
@@ -233,7 +226,7 @@ impl SavingGrant {
 
     pub(super) fn redirect_uri(&self) -> Option<&RedirectUri> {
         match &self.then {
-            AfterSaving::Authorize(ready) => Some(&ready.redirect_uri),
+            AfterSaving::Authorize(ready) => ready.redirect_uri.as_ref(),
             _ => None,
         }
     }

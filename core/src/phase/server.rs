@@ -6,6 +6,7 @@ use crate::action::{Purpose, Task};
 use crate::config::Config;
 use crate::error::{Code, Failure, Stage};
 use crate::input::HttpAnswer;
+use crate::jose::Algorithms;
 use crate::phase::http;
 use crate::phase::probe::{Probe, Search};
 use crate::phase::{Attempt, Phase, SignIn};
@@ -24,6 +25,25 @@ pub(super) struct Found {
     pub(super) scopes_supported: Option<ScopeSet>,
     /// Whether the server publishes no metadata of its own, so that its origin is taken for the issuer.
     pub(super) legacy: bool,
+    /// Whether tokens must be bound to a key (RFC 9728 §2).
+    #[serde(default)]
+    pub(super) demands_binding: bool,
+    /// What proofs may be signed with.
+    #[serde(default)]
+    pub(super) proof_algorithms: Algorithms,
+}
+
+impl Found {
+    /// A resource of which nothing else is known.
+    pub(super) fn of(resource: Resource, legacy: bool) -> Self {
+        Self {
+            resource,
+            scopes_supported: Some(ScopeSet::default()),
+            legacy,
+            demands_binding: false,
+            proof_algorithms: Algorithms::default(),
+        }
+    }
 }
 
 /// Looking for authorization server metadata.
@@ -98,14 +118,7 @@ impl Candidates {
 
     /// The server is found.
     fn settle(self, server: ServerMetadata, shared: &mut Shared) -> Phase {
-        let found = self.found;
-        SignIn::begin(
-            self.attempt,
-            found.resource,
-            found.scopes_supported,
-            server,
-            shared,
-        )
+        SignIn::begin(self.attempt, self.found, server, shared)
     }
 }
 
@@ -229,6 +242,7 @@ impl ServerDiscovery {
             (relaxed.root_slash, Decision::RootSlash),
             (relaxed.pinned_issuer, Decision::PinnedIssuer),
             (relaxed.assumed_s256, Decision::AssumedS256),
+            (relaxed.assumed_id_jag, Decision::AssumedIdJag),
             (relaxed.foreign_endpoint, Decision::EndpointElsewhere),
         ] {
             if relaxed {
@@ -280,5 +294,6 @@ fn unusable(fault: server_metadata::Fault, issuer: &Issuer) -> Option<Failure> {
         Fault::ForeignEndpoint(name) => failure(Code::ForeignEndpoint).about(name),
         Fault::NoS256 => failure(Code::PkceUnsupported),
         Fault::NoCodeFlow => failure(Code::CodeFlowUnsupported),
+        Fault::NoGrant(what) => failure(Code::GrantUnsupported).about(what),
     })
 }

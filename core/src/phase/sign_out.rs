@@ -7,6 +7,7 @@ use crate::event::StoreResult;
 use crate::grant::{Change, Grant};
 use crate::limits::MAX_STORE_TRIES;
 use crate::phase::Phase;
+use crate::phase::revoke::{self, Revocation, Revoking};
 use crate::phase::store::{load, loaded};
 use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
@@ -23,6 +24,9 @@ pub(crate) struct SigningOut {
     /// Whether somebody asked for that too, after the tokens alone were to go.
     then_forget_client: bool,
     tries: u8,
+    /// What the authorization servers are told once all is forgotten here.
+    #[serde(default)]
+    revocations: Vec<Revocation>,
 }
 
 impl SigningOut {
@@ -30,14 +34,24 @@ impl SigningOut {
     /// been written in the meantime, by another process or by an answer that is still on its way.
     pub(super) fn begin(forget_client: bool, shared: &mut Shared) -> Phase {
         shared.grant.take_if(|grant| grant.generation == 0);
-        if let Some(grant) = &mut shared.grant {
-            grant.drop_tokens();
-        }
-        Phase::SigningOut(Self {
+        let mut signing_out = Self {
             forget_client,
             then_forget_client: false,
             tries: 0,
-        })
+            revocations: Vec::new(),
+        };
+        signing_out.drop_tokens(shared);
+        Phase::SigningOut(signing_out)
+    }
+
+    /// Forgets the tokens that are known by now, though not what their servers are to be told.
+    fn drop_tokens(&mut self, shared: &mut Shared) {
+        let Some(grant) = &mut shared.grant else {
+            return;
+        };
+        self.revocations
+            .extend(revoke::of_grant(grant, &shared.config));
+        grant.drop_tokens();
     }
 
     /// Remembers that the clients are to go as well.
@@ -73,16 +87,18 @@ impl SigningOut {
                 let next = grant.with(self.change());
                 if self.then_forget_client && !self.forget_client {
                     shared.hold(next);
-                    return Self::begin(true, shared);
+                    self.forget_client = true;
+                    self.tries = 0;
+                    return Phase::SigningOut(self);
                 }
-                signed_out(next, shared)
+                signed_out(next, self.revocations, shared)
             }
-            (StoreResult::Loaded(None), None) => signed_out(Grant::empty(), shared),
+            (StoreResult::Loaded(None), None) => {
+                signed_out(Grant::empty(), self.revocations, shared)
+            }
             (result @ StoreResult::Loaded(_), None) => match loaded(result, shared) {
                 Ok(()) => {
-                    if let Some(grant) = &mut shared.grant {
-                        grant.drop_tokens();
-                    }
+                    self.drop_tokens(shared);
                     Phase::SigningOut(self)
                 }
                 Err(failure) => shared.fail(failure),
@@ -96,11 +112,11 @@ impl SigningOut {
     }
 }
 
-fn signed_out(grant: Grant, shared: &mut Shared) -> Phase {
+fn signed_out(grant: Grant, revocations: Vec<Revocation>, shared: &mut Shared) -> Phase {
     shared.hold(grant);
     let memory = &mut shared.memory;
     memory.recovery = Default::default();
     memory.unsaved = None;
     shared.note(Decision::SignedOut);
-    Phase::SignedOut
+    Revoking::begin(revocations)
 }

@@ -36,6 +36,10 @@ pub(crate) enum Need {
     Scopes(Hint),
     /// A 401 whose challenges are more than is accepted.
     TooLarge,
+    /// A 401 for a proof without the server's nonce.
+    Nonce,
+    /// A 401 for a proof that the server refuses.
+    Proof,
 }
 
 /// What a challenge says beside its status.
@@ -136,7 +140,7 @@ pub(crate) fn tick(phase: Phase, shared: &mut Shared) -> Step {
 
 /// When the tokens in use are due for refresh.
 pub(crate) fn refresh_deadline(shared: &Shared) -> Option<crate::time::Timestamp> {
-    if !shared.can_refresh() {
+    if !shared.can_renew() {
         return None;
     }
     let at = shared
@@ -163,12 +167,20 @@ pub(super) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Lead, Igno
             tokens.is_good(now, skew),
         )
     });
+    let usable = held.is_some_and(|(_, usable, _)| usable);
+    if shared.renews_itself()
+        && !usable
+        && let Some(failure) = shared.postponed()
+    {
+        return Ok(Lead::To(shared.fail_again(failure)));
+    }
     match trigger.need {
         Need::Connect => match held {
             Some((_, _, true)) => Ok(Lead::To(Phase::Authorized)),
-            Some((_, true, _)) if !shared.can_refresh() || shared.is_early() => {
+            Some((_, true, _)) if !shared.can_renew() || shared.is_early() => {
                 Ok(Lead::To(Phase::Authorized))
             }
+            Some(_) if shared.renews_itself() => Ok(Lead::Refresh(Attempt::default())),
             _ if shared.holds_refresh_token() => Ok(Lead::Refresh(Attempt::default())),
             _ => {
                 shared.note(Decision::StartedWithoutChallenge);
@@ -176,7 +188,7 @@ pub(super) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Lead, Igno
             }
         },
         Need::Refresh => match held {
-            _ if !shared.can_refresh() => Err(Ignored::NothingToDo),
+            _ if !shared.can_renew() => Err(Ignored::NothingToDo),
             // Several requests may have found the same token due; one refresh serves them all (REF-05).
             Some((_, _, true)) => Err(Ignored::NotDue),
             Some((_, true, _)) if shared.is_early() => Err(Ignored::NotDue),
@@ -184,6 +196,19 @@ pub(super) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Lead, Igno
         },
         Need::TooLarge => {
             let failure = Failure::new(Code::BadChallenge, Stage::ResourceDiscovery);
+            Ok(Lead::To(shared.fail(failure)))
+        }
+        // The proof was good but for the nonce: what the host has handed over since goes into the next one (RFC 9449 §9).
+        Need::Nonce if usable && shared.memory.nonces.of_resource().is_some() => {
+            Err(Ignored::Superseded)
+        }
+        Need::Nonce | Need::Proof => {
+            let current =
+                held.is_some_and(|(generation, ..)| trigger.generation == Some(generation));
+            if usable && !current {
+                return Err(Ignored::Superseded);
+            }
+            let failure = Failure::new(Code::ProofRejected, Stage::Use);
             Ok(Lead::To(shared.fail(failure)))
         }
         Need::Token(hint) => {
@@ -206,7 +231,9 @@ pub(super) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Lead, Igno
                     attempt.reason = Reason::TokenRefused;
                     Ok(Lead::To(sign_in(attempt, shared)))
                 }
-                Some(_) if shared.holds_refresh_token() => Ok(Lead::Refresh(attempt)),
+                Some(_) if shared.holds_refresh_token() || shared.renews_itself() => {
+                    Ok(Lead::Refresh(attempt))
+                }
                 _ => Ok(Lead::To(sign_in(attempt, shared))),
             }
         }

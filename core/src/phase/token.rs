@@ -5,20 +5,24 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Purpose, Task};
+use crate::arc_str::ArcStr;
 use crate::client::{AuthMethods, Client, ClientAuth, ClientOrigin};
 use crate::error::{Code, Failure, Stage};
+use crate::event::HttpResponse;
 use crate::grant::{Change, TokenClient, Tokens};
 use crate::input::HttpAnswer;
-use crate::phase::http::{self, Trouble};
+use crate::phase::http::{self, ClientRequest, Trouble};
+use crate::phase::prove::{Needs, Proofs, Sender, is_proof_error};
 use crate::phase::saving::{AfterSaving, SavingGrant};
-use crate::phase::{Pending, Phase};
+use crate::phase::{Bind, Pending, Phase, SignIn};
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
 use crate::shared::Shared;
 use crate::trace::Decision;
 use crate::uri::{HttpUrl, Issuer};
 use crate::wire::resource_metadata::Resource;
-use crate::wire::token_response::{IssuedTokens, OAuthError, TokenAnswer};
+use crate::wire::server_metadata::ServerMetadata;
+use crate::wire::token_response::{Binding, IssuedTokens, OAuthError, TokenAnswer};
 
 /// Exchanging the code. It is sent once; again only after an answer, or the lack of a connection, that proves that it
 /// was not redeemed (TOK-15).
@@ -31,6 +35,8 @@ pub(crate) struct Exchanging {
     code: Secret,
     /// The request was repeated after it had failed to go out.
     resent: bool,
+    #[serde(default)]
+    proofs: Proofs,
 }
 
 impl Exchanging {
@@ -39,6 +45,7 @@ impl Exchanging {
             pending,
             code,
             resent: false,
+            proofs: Proofs::default(),
         }))
     }
 
@@ -53,12 +60,16 @@ impl Exchanging {
             ("code_verifier", pending.verifier.expose()),
             resource,
         ];
-        http::token_request(
-            &pending.sign_in.server.token_endpoint,
-            Purpose::CodeExchange,
+        http::client_request(
+            ClientRequest {
+                url: &pending.sign_in.server.token_endpoint,
+                purpose: Purpose::CodeExchange,
+                client: &pending.client,
+                parameters: sent(&parameters, shared),
+                further: &shared.config.settings.token_parameters,
+                proofs: &self.proofs,
+            },
             shared,
-            &pending.client,
-            sent(&parameters, shared),
         )
     }
 
@@ -85,25 +96,11 @@ impl Exchanging {
         if let Some(Trouble::Redirect) = trouble {
             return shared.fail(failure(Code::UnexpectedRedirect).with_status(response.status));
         }
-        match TokenAnswer::parse(response.status, response.body) {
+        let binding = binding(self.pending.sign_in.bind.as_ref());
+        match TokenAnswer::parse(response.status, response.body, binding) {
             TokenAnswer::Tokens(issued) => self.issued(issued, shared),
             TokenAnswer::Refused(error) => self.refused(error, response.status, shared),
-            TokenAnswer::Unusable(why) => {
-                let why = failure(Code::BadTokenResponse).about(why);
-                shared.fail(why.with_status(response.status))
-            }
-            TokenAnswer::NotOAuth => {
-                let code = match trouble {
-                    Some(Trouble::Throttled | Trouble::Unavailable) => Code::TokenUnavailable,
-                    _ => Code::BadTokenResponse,
-                };
-                let words = crate::wire::client_metadata::Refusal::parse(response.body);
-                shared.fail(
-                    failure(code)
-                        .with_status(response.status)
-                        .with_server_words(words.code, words.text),
-                )
-            }
+            answer => shared.fail(unusable(answer, &response, failure, Code::TokenUnavailable)),
         }
     }
 
@@ -111,20 +108,17 @@ impl Exchanging {
         let Pending {
             sign_in, client, ..
         } = *self.pending;
-        let server = sign_in.server;
-        let tokens = tokens(
-            issued,
-            Asked {
-                client: &client,
-                scopes: sign_in.scopes,
-                resource: sign_in.resource,
-                token_endpoint: server.token_endpoint,
-                refresh_token: None,
-                issuer: server.issuer.clone(),
-            },
-            shared,
-        );
-        let change = Change::PutTokens(server.issuer, Box::new(tokens));
+        let SignIn {
+            server,
+            scopes,
+            resource,
+            bind,
+            ..
+        } = *sign_in;
+        let issuer = server.issuer.clone();
+        let asked = Asked::at(server, &client, scopes, resource, bind);
+        let tokens = tokens(issued, asked, shared);
+        let change = Change::PutTokens(issuer, Box::new(tokens));
         SavingGrant::begin(change, AfterSaving::SignedIn, shared)
     }
 
@@ -143,38 +137,132 @@ impl Exchanging {
             Code::TokenUnavailable
         } else if client_refused {
             Code::ClientRejected
+        } else if is_proof_error(&error) {
+            Code::ProofRejected
         } else {
             Code::CodeRejected
         };
+        let proof_refused = code == Code::ProofRejected;
         let failure = Failure::new(code, Stage::TokenExchange)
             .with_status(status)
             .with_server_words(Some(error.code), error.text);
         let Pending {
-            mut sign_in,
-            client,
-            ..
+            sign_in, client, ..
         } = *self.pending;
-        let ours_to_replace = client.origin == ClientOrigin::Dynamic;
-        if !ours_to_replace || passing {
+        if passing || proof_refused || client.origin != ClientOrigin::Dynamic {
             return shared.fail(failure);
         }
+        if client_refused {
+            return forgotten(sign_in, &client, failure, shared);
+        }
+        // Some servers refuse the code, as if it were at fault, when they have forgotten the client: the next sign-in
+        // registers anew, unless tokens prove that the client is known.
         let issuer = sign_in.server.issuer.clone();
-        // A registration that the server has forgotten is made anew, once. Some servers refuse the code then, as if it
-        // were at fault: the next sign-in registers anew, unless tokens prove that the client is known.
-        let (change, then) = if !client_refused {
-            let change = Change::DropUnprovenClient(issuer, client.id.clone());
-            (change, AfterSaving::Fail(failure))
-        } else if sign_in.occasion.reregistered {
-            let change = Change::DropClient(issuer, client.id.clone());
-            (change, AfterSaving::Fail(failure))
-        } else {
-            shared.note(Decision::ClientForgotten);
-            sign_in.occasion.reregistered = true;
-            let change = Change::DropClient(issuer, client.id.clone());
-            (change, AfterSaving::Register(sign_in))
-        };
-        SavingGrant::begin(change, then, shared)
+        let change = Change::DropUnprovenClient(issuer, client.id.clone());
+        SavingGrant::begin(change, AfterSaving::Fail(failure), shared)
     }
+}
+
+impl Sender for Exchanging {
+    fn needs(&self, _: &Shared) -> Option<Needs> {
+        Some(self.pending.sign_in.needs(&self.pending.client))
+    }
+
+    fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
+    fn proofs_mut(&mut self) -> &mut Proofs {
+        &mut self.proofs
+    }
+}
+
+/// A dynamic registration that the server has forgotten is made anew, once.
+fn forgotten(
+    mut sign_in: Box<SignIn>,
+    client: &Client,
+    failure: Failure,
+    shared: &mut Shared,
+) -> Phase {
+    let issuer = sign_in.server.issuer.clone();
+    let change = Change::DropClient(issuer, client.id.clone());
+    if sign_in.occasion.reregistered {
+        return SavingGrant::begin(change, AfterSaving::Fail(failure), shared);
+    }
+    shared.note(Decision::ClientForgotten);
+    sign_in.occasion.reregistered = true;
+    SavingGrant::begin(change, AfterSaving::Register(sign_in), shared)
+}
+
+/// What becomes of a request that the authorization server refused before there was a code.
+pub(super) fn refused_before(
+    sign_in: Box<SignIn>,
+    client: &Client,
+    error: OAuthError,
+    response: &HttpResponse<'_>,
+    shared: &mut Shared,
+) -> Phase {
+    let status = response.status;
+    let passing = is_passing(&error, status);
+    let client_refused = !passing && is_client_error(&error);
+    let code = if passing {
+        Code::AuthorizationUnavailable
+    } else if client_refused {
+        Code::ClientRejected
+    } else {
+        Code::AuthorizationRejected
+    };
+    let failure = Failure::new(code, Stage::Authorization)
+        .with_status(status)
+        .with_server_words(Some(error.code), error.text)
+        .retry_after(http::retry_after(response));
+    if client_refused && client.origin == ClientOrigin::Dynamic {
+        return forgotten(sign_in, client, failure, shared);
+    }
+    shared.fail(failure)
+}
+
+/// The other way to authenticate, where the server refused this one for itself.
+pub(super) fn retried(
+    error: &OAuthError,
+    status: u16,
+    client: &Client,
+    sign_in: &SignIn,
+) -> Option<ClientAuth> {
+    let refused = !is_passing(error, status) && is_authentication_error(error);
+    refused.then(|| alternative(client, sign_in.server.auth_methods))?
+}
+
+/// How far tokens must be bound to a key.
+pub(super) fn binding(bind: Option<&Bind>) -> Binding {
+    match bind {
+        None => Binding::None,
+        Some(bind) if bind.required => Binding::Required,
+        Some(_) => Binding::Wanted,
+    }
+}
+
+/// The failure for an answer that brings neither tokens nor an error; `unavailable` is the code of a passing fault.
+pub(super) fn unusable(
+    answer: TokenAnswer,
+    response: &HttpResponse<'_>,
+    failure: impl Fn(Code) -> Failure,
+    unavailable: Code,
+) -> Failure {
+    let failure = match answer {
+        TokenAnswer::Unusable(why) => failure(Code::BadTokenResponse).about(why),
+        TokenAnswer::Downgrade => failure(Code::DpopDowngrade),
+        TokenAnswer::NotOAuth | TokenAnswer::Tokens(_) | TokenAnswer::Refused(_) => {
+            let code = match Trouble::of(response.status) {
+                Some(Trouble::Throttled | Trouble::Unavailable) => unavailable,
+                Some(Trouble::Redirect) => Code::UnexpectedRedirect,
+                _ => Code::BadTokenResponse,
+            };
+            let words = crate::wire::client_metadata::Refusal::parse(response.body);
+            failure(code).with_server_words(words.code, words.text)
+        }
+    };
+    failure.with_status(response.status)
 }
 
 /// All parameters, or all but the last (`resource`) where that is to be left out.
@@ -224,9 +312,34 @@ pub(super) struct Asked<'a> {
     pub(super) scopes: ScopeSet,
     pub(super) resource: Resource,
     pub(super) token_endpoint: HttpUrl,
+    pub(super) revocation_endpoint: Option<HttpUrl>,
     pub(super) issuer: Issuer,
+    /// The thumbprint of the key that a proof was made with.
+    pub(super) key: Option<ArcStr>,
     /// What is kept when no new one comes (RFC 6749 §6).
     pub(super) refresh_token: Option<Secret>,
+}
+
+impl<'a> Asked<'a> {
+    /// For a sign-in, or a grant without a user.
+    pub(super) fn at(
+        server: ServerMetadata,
+        client: &'a Client,
+        scopes: ScopeSet,
+        resource: Resource,
+        bind: Option<Bind>,
+    ) -> Self {
+        Self {
+            client,
+            scopes,
+            resource,
+            token_endpoint: server.token_endpoint,
+            revocation_endpoint: server.revocation_endpoint,
+            issuer: server.issuer,
+            key: bind.map(|bind| bind.key),
+            refresh_token: None,
+        }
+    }
 }
 
 /// Puts issued tokens together with all that they belong to.
@@ -234,6 +347,11 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
     shared.note(Decision::TokensIssued);
     if issued.odd_type {
         shared.note(Decision::OddTokenType);
+    }
+    if issued.bound {
+        shared.note(Decision::TokenBound);
+    } else if asked.key.is_some() {
+        shared.note(Decision::TokenNotBound);
     }
     let refresh_token = match (issued.refresh_token, asked.refresh_token) {
         (Some(new), _) => Some(new),
@@ -266,6 +384,8 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
         resource: asked.resource,
         client: TokenClient::new(asked.client, &asked.issuer, &shared.config),
         token_endpoint: asked.token_endpoint,
+        revocation_endpoint: asked.revocation_endpoint,
+        bound_to: asked.key.filter(|_| issued.bound),
         claim: None,
         unanswered: 0,
     }

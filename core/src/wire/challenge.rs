@@ -16,6 +16,8 @@ pub const MAX_PARAMETERS: usize = 64;
 
 /// The schemes that are satisfied with a bearer token alone.
 pub const BEARER: &[&str] = &["Bearer"];
+/// The schemes that are satisfied by whoever has a key to bind tokens to (RFC 9449 §7.1).
+pub const DPOP: &[&str] = &["DPoP", "Bearer"];
 
 /// Which bound a header broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

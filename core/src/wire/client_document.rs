@@ -4,7 +4,10 @@
 
 use serde::Deserialize;
 
+use crate::client::AuthMethod;
+use crate::jose::PublicKey;
 use crate::settings::ClientDocument;
+use crate::uri::{HttpUrl, Reach};
 use crate::wire::json::{self, Loose, Text};
 
 #[derive(Deserialize)]
@@ -19,6 +22,15 @@ struct Document<'a> {
     token_endpoint_auth_method: Option<Text<'a>>,
     #[serde(borrow, default)]
     client_secret: Option<Loose<'a>>,
+    #[serde(default)]
+    jwks: Option<Keys>,
+    #[serde(borrow, default)]
+    jwks_uri: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    keys: Vec<PublicKey>,
 }
 
 /// Why a client ID metadata document would be refused.
@@ -40,6 +52,9 @@ pub enum DocumentFault {
     /// It names a shared secret, or a method that needs one: everybody can read the document.
     #[error("a public document cannot go with a shared secret")]
     SharedSecret,
+    /// `private_key_jwt` without exactly one of `jwks`, with a key in it, and an https `jwks_uri`.
+    #[error("private_key_jwt needs either jwks, with a public key in it, or an https jwks_uri")]
+    Keys,
 }
 
 /// Checks the document that will be found at `url`, and gives what [`Settings::client_document`](crate::Settings) needs.
@@ -64,9 +79,19 @@ pub fn check(document: &[u8], url: &str) -> Result<ClientDocument, DocumentFault
     {
         return Err(DocumentFault::SharedSecret);
     }
+    let auth_method = method.and_then(AuthMethod::from_name);
+    if auth_method == Some(AuthMethod::PrivateKeyJwt) {
+        let inline = document.jwks.as_ref().map(|jwks| !jwks.keys.is_empty());
+        let elsewhere = json::present(document.jwks_uri.as_ref())
+            .map(|uri| HttpUrl::parse(uri, Reach::Private).is_ok_and(|uri| uri.is_https()));
+        if !matches!((inline, elsewhere), (Some(true), None) | (None, Some(true))) {
+            return Err(DocumentFault::Keys);
+        }
+    }
     Ok(ClientDocument {
         url: url.into(),
         redirect_uris,
+        auth_method,
     })
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client::{AuthMethod, AuthMethods, Client, ClientAuth, ClientOrigin, is_client_id};
+use crate::jose::PublicKey;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
 use crate::settings::Settings;
@@ -15,10 +16,16 @@ use crate::wire::text::ServerText;
 #[derive(Serialize)]
 struct Request<'a> {
     client_name: &'a str,
-    redirect_uris: [&'a str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect_uris: Option<[&'a str; 1]>,
     grant_types: [&'static str; 2],
-    response_types: [&'static str; 1],
+    /// Empty for the device flow, and then said: left out it means `code` (RFC 7591 §2).
+    response_types: &'static [&'static str],
     token_endpoint_auth_method: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint_auth_signing_alg: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks: Option<Keys<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     application_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,6 +40,12 @@ struct Request<'a> {
     software_version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     software_statement: Option<&'a str>,
+}
+
+/// What the server verifies the client's assertions with (RFC 7591 §2).
+#[derive(Serialize)]
+struct Keys<'a> {
+    keys: [&'a PublicKey; 1],
 }
 
 /// Bytes that hold most requests, their software statement aside.
@@ -64,19 +77,34 @@ impl Wish {
     pub(crate) fn body(
         self,
         settings: &Settings,
-        redirect_uri: &RedirectUri,
+        redirect_uri: Option<&RedirectUri>,
         scopes: &ScopeSet,
     ) -> Secret {
+        let key = settings
+            .client_key
+            .as_ref()
+            .filter(|_| self.method == AuthMethod::PrivateKeyJwt);
         let request = Request {
             client_name: &settings.client_name,
-            redirect_uris: [redirect_uri.as_str()],
+            redirect_uris: redirect_uri.map(|uri| [uri.as_str()]),
             // Both, always: some servers insist, and refresh is wanted (SEP-2207).
-            grant_types: ["authorization_code", "refresh_token"],
-            response_types: ["code"],
+            grant_types: match redirect_uri {
+                Some(_) => ["authorization_code", "refresh_token"],
+                None => [
+                    "urn:ietf:params:oauth:grant-type:device_code",
+                    "refresh_token",
+                ],
+            },
+            response_types: match redirect_uri {
+                Some(_) => &["code"],
+                None => &[],
+            },
             token_endpoint_auth_method: self.method.as_str(),
+            token_endpoint_auth_signing_alg: key.map(|key| key.algorithm().as_str()),
+            jwks: key.map(|key| Keys { keys: [key] }),
             application_type: self
                 .with_application_type
-                .then(|| redirect_uri.application_type()),
+                .then(|| redirect_uri.map_or("native", RedirectUri::application_type)),
             scope: self.scopes(scopes).map(ScopeSet::as_str),
             client_uri: settings.client_uri.as_deref(),
             logo_uri: settings.logo_uri.as_deref(),
@@ -231,14 +259,15 @@ pub(crate) enum Fault {
 /// list above are read, so nothing in it can name an issuer (REG-24).
 pub(crate) fn registered(
     body: &[u8],
-    redirect_uri: &RedirectUri,
+    redirect_uri: Option<&RedirectUri>,
+    wish: Wish,
     supported: AuthMethods,
 ) -> Result<Client, Fault> {
     let response: Response<'_> = json::object(body).ok_or(Fault::Malformed)?;
     let id = json::present(response.client_id.as_ref())
         .filter(|id| is_client_id(id))
         .ok_or(Fault::Malformed)?;
-    if let Some(Loose::List(uris)) = &response.redirect_uris
+    if let (Some(Loose::List(uris)), Some(redirect_uri)) = (&response.redirect_uris, redirect_uri)
         && !uris.is_empty()
         && !uris.iter().any(|uri| redirect_uri.matches_registered(uri))
     {
@@ -249,10 +278,20 @@ pub(crate) fn registered(
         .token_endpoint_auth_method
         .as_ref()
         .and_then(|method| method.text());
-    let method = named.and_then(AuthMethod::from_name);
+    let by_key = wish.method == AuthMethod::PrivateKeyJwt;
+    let method = match named {
+        None if by_key => Some(AuthMethod::PrivateKeyJwt),
+        named => named.and_then(AuthMethod::from_name),
+    };
     if let Some(name) = named {
-        // A returned secret is used even if the method says otherwise; without one, only `none` is left.
-        if secret.is_none() && method != Some(AuthMethod::None) {
+        // A returned secret is used even if the method says otherwise; without one, only `none` is left, and the key that
+        // was registered.
+        let possible = match method {
+            Some(AuthMethod::None) => true,
+            Some(AuthMethod::PrivateKeyJwt) => by_key,
+            _ => secret.is_some(),
+        };
+        if !possible {
             return Err(Fault::Method(ServerText::new(name)));
         }
     }
@@ -267,7 +306,7 @@ pub(crate) fn registered(
         id: id.into(),
         auth: ClientAuth::choose(secret, method, supported),
         origin: ClientOrigin::Dynamic,
-        redirect_uri: Some(redirect_uri.text()),
+        redirect_uri: redirect_uri.map(RedirectUri::text),
         scopes: None,
         secret_expires_at,
     })

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arc_str::ArcStr;
 use crate::config::Config;
+use crate::jose::Algorithms;
 use crate::limits::MAX_AUTHORIZATION_SERVERS;
 use crate::scope::ScopeSet;
 use crate::uri::HttpUrl;
@@ -20,6 +21,10 @@ struct Document<'a> {
     authorization_servers: Option<Texts<Servers>>,
     #[serde(borrow, default)]
     scopes_supported: Option<Vec<Text<'a>>>,
+    #[serde(default)]
+    dpop_bound_access_tokens_required: Option<bool>,
+    #[serde(default)]
+    dpop_signing_alg_values_supported: Option<Texts<Algorithms>>,
 }
 
 /// Identifiers of authorization servers, each once and within the bound.
@@ -49,6 +54,10 @@ pub(crate) struct ResourceMetadata {
     pub(crate) authorization_servers: Vec<Box<str>>,
     /// `None`: more than are accepted.
     pub(crate) scopes_supported: Option<ScopeSet>,
+    /// Whether tokens must be bound to a key (RFC 9449, RFC 9728 §2).
+    pub(crate) demands_binding: bool,
+    /// What proofs may be signed with.
+    pub(crate) proof_algorithms: Algorithms,
 }
 
 /// The resource that tokens are asked for: proof that it covers the MCP server, or was allowed by name.
@@ -146,6 +155,8 @@ impl ResourceMetadata {
             resource,
             authorization_servers: servers.names,
             scopes_supported,
+            demands_binding: document.dpop_bound_access_tokens_required == Some(true),
+            proof_algorithms: json::taken(document.dpop_signing_alg_values_supported),
         })
     }
 }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::arc_str::ArcStr;
 use crate::client::AuthMethods;
 use crate::config::{Config, KnownClient, KnownEndpoints};
+use crate::jose::Algorithms;
+use crate::settings::GrantType;
 use crate::uri::{HttpUrl, Issuer, Reach, UrlFault};
 use crate::wire::json::{self, FromTexts, Loose, Text, Texts};
 
@@ -24,6 +26,12 @@ struct Document<'a> {
     token_endpoint: Option<Text<'a>>,
     #[serde(borrow, default)]
     registration_endpoint: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    device_authorization_endpoint: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pushed_authorization_request_endpoint: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    revocation_endpoint: Option<Text<'a>>,
     #[serde(default)]
     response_types_supported: Option<Texts<Names>>,
     #[serde(default)]
@@ -33,11 +41,19 @@ struct Document<'a> {
     #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Texts<AuthMethods>>,
     #[serde(default)]
+    token_endpoint_auth_signing_alg_values_supported: Option<Texts<Algorithms>>,
+    #[serde(default)]
+    dpop_signing_alg_values_supported: Option<Texts<Algorithms>>,
+    #[serde(default)]
+    authorization_grant_profiles_supported: Option<Texts<Names>>,
+    #[serde(default)]
     code_challenge_methods_supported: Option<Texts<Names>>,
     #[serde(default)]
     client_id_metadata_document_supported: Option<bool>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: Option<bool>,
+    #[serde(default)]
+    require_pushed_authorization_requests: Option<bool>,
 }
 
 /// What matters in a list: whether there is anything in it, and which of the names that are looked for.
@@ -46,6 +62,9 @@ struct Names {
     any: bool,
     code: bool,
     authorization_code: bool,
+    client_credentials: bool,
+    jwt_bearer: bool,
+    id_jag: bool,
     s256: bool,
     offline_access: bool,
 }
@@ -56,6 +75,9 @@ impl FromTexts for Names {
         match name {
             "code" => self.code = true,
             "authorization_code" => self.authorization_code = true,
+            "client_credentials" => self.client_credentials = true,
+            "urn:ietf:params:oauth:grant-type:jwt-bearer" => self.jwt_bearer = true,
+            "urn:ietf:params:oauth:grant-profile:id-jag" => self.id_jag = true,
             "S256" => self.s256 = true,
             "offline_access" => self.offline_access = true,
             _ => {}
@@ -84,10 +106,28 @@ pub(crate) struct ServerMetadata {
     /// The identifier that the document publishes: what `iss` is compared with (RFC 9207 §2.4). Differs from
     /// [`issuer`](Self::issuer) only by a named deviation or a root slash.
     pub(crate) published: ArcStr,
-    pub(crate) authorization_endpoint: HttpUrl,
+    /// Always there for the code flow, which alone needs it.
+    #[serde(default)]
+    pub(crate) authorization_endpoint: Option<HttpUrl>,
     pub(crate) token_endpoint: HttpUrl,
     pub(crate) registration_endpoint: Option<HttpUrl>,
+    /// Always there for the device flow, which alone needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device_endpoint: Option<HttpUrl>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pushed_endpoint: Option<HttpUrl>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revocation_endpoint: Option<HttpUrl>,
     pub(crate) auth_methods: AuthMethods,
+    /// What client assertions may be signed with.
+    #[serde(default)]
+    pub(crate) assertion_algorithms: Algorithms,
+    /// What proofs of possession may be signed with; where nothing is listed, there are none.
+    #[serde(default)]
+    pub(crate) proof_algorithms: Algorithms,
+    /// Whether authorization requests must be handed over beforehand (RFC 9126 §5).
+    #[serde(default)]
+    pub(crate) demands_pushed: bool,
     pub(crate) lists_offline_access: bool,
     pub(crate) supports_client_documents: bool,
     pub(crate) sends_iss: bool,
@@ -101,6 +141,8 @@ pub(crate) struct Relaxed {
     pub(crate) root_slash: bool,
     pub(crate) pinned_issuer: bool,
     pub(crate) assumed_s256: bool,
+    #[serde(default)]
+    pub(crate) assumed_id_jag: bool,
     pub(crate) foreign_endpoint: bool,
     /// There is no document: the endpoints are those of 2025-03-26.
     pub(crate) guessed: bool,
@@ -125,6 +167,8 @@ pub(crate) enum Fault {
     NoS256,
     /// `code` or `authorization_code` is not among what is offered.
     NoCodeFlow,
+    /// The configured grant is not offered, or not what it needs.
+    NoGrant(&'static str),
 }
 
 impl ServerMetadata {
@@ -143,21 +187,41 @@ impl ServerMetadata {
                 })
                 .transpose()
         };
+        let grant = config.settings.grant;
         let authorization_endpoint = endpoint(
             "authorization_endpoint",
             document.authorization_endpoint.as_ref(),
-        )?
-        .ok_or(Fault::Missing("authorization_endpoint"))?;
+        )?;
+        // RFC 8414 §2: not where no grant needs it.
+        if grant == GrantType::AuthorizationCode && authorization_endpoint.is_none() {
+            return Err(Fault::Missing("authorization_endpoint"));
+        }
         let token_endpoint = endpoint("token_endpoint", document.token_endpoint.as_ref())?
             .ok_or(Fault::Missing("token_endpoint"))?;
         let registration_endpoint = endpoint(
             "registration_endpoint",
             document.registration_endpoint.as_ref(),
         )?;
+        let device_endpoint = endpoint(
+            "device_authorization_endpoint",
+            document.device_authorization_endpoint.as_ref(),
+        )?;
+        let pushed_endpoint = endpoint(
+            "pushed_authorization_request_endpoint",
+            document.pushed_authorization_request_endpoint.as_ref(),
+        )?;
+        let revocation_endpoint =
+            endpoint("revocation_endpoint", document.revocation_endpoint.as_ref())?;
         for (name, url) in [
-            ("authorization_endpoint", Some(&authorization_endpoint)),
+            ("authorization_endpoint", authorization_endpoint.as_ref()),
             ("token_endpoint", Some(&token_endpoint)),
             ("registration_endpoint", registration_endpoint.as_ref()),
+            ("device_authorization_endpoint", device_endpoint.as_ref()),
+            (
+                "pushed_authorization_request_endpoint",
+                pushed_endpoint.as_ref(),
+            ),
+            ("revocation_endpoint", revocation_endpoint.as_ref()),
         ] {
             if url.is_some_and(|url| !url.same_origin(issuer.url())) {
                 if config.deviations().same_origin_endpoints {
@@ -167,20 +231,50 @@ impl ServerMetadata {
             }
         }
 
-        let response_types = json::taken(document.response_types_supported);
         let grant_types = json::taken(document.grant_types_supported);
-        if (response_types.any && !response_types.code)
-            || (grant_types.any && !grant_types.authorization_code)
-        {
-            return Err(Fault::NoCodeFlow);
-        }
-        let challenge_methods = json::taken(document.code_challenge_methods_supported);
-        if !challenge_methods.s256 {
-            // Only silence can be assumed away: a list without S256 is a refusal (RFC 7636 §4.2).
-            if challenge_methods.any || !config.deviations().assume_s256 {
-                return Err(Fault::NoS256);
+        let offers = |listed: bool| !grant_types.any || listed;
+        let demands_pushed = document.require_pushed_authorization_requests == Some(true);
+        match grant {
+            GrantType::AuthorizationCode => {
+                let response_types = json::taken(document.response_types_supported);
+                if (response_types.any && !response_types.code)
+                    || !offers(grant_types.authorization_code)
+                {
+                    return Err(Fault::NoCodeFlow);
+                }
+                if demands_pushed && pushed_endpoint.is_none() {
+                    return Err(Fault::Missing("pushed_authorization_request_endpoint"));
+                }
+                let methods = json::taken(document.code_challenge_methods_supported);
+                if !methods.s256 {
+                    // Only silence can be assumed away: a list without S256 is a refusal (RFC 7636 §4.2).
+                    if methods.any || !config.deviations().assume_s256 {
+                        return Err(Fault::NoS256);
+                    }
+                    relaxed.assumed_s256 = true;
+                }
             }
-            relaxed.assumed_s256 = true;
+            // RFC 8628 §4: the endpoint says it.
+            GrantType::DeviceCode if device_endpoint.is_none() => {
+                return Err(Fault::NoGrant("device_authorization_endpoint"));
+            }
+            GrantType::DeviceCode => {}
+            GrantType::ClientCredentials if !offers(grant_types.client_credentials) => {
+                return Err(Fault::NoGrant("client_credentials"));
+            }
+            GrantType::ClientCredentials => {}
+            GrantType::WorkloadIdentity | GrantType::EnterpriseManaged => {
+                if !offers(grant_types.jwt_bearer) {
+                    return Err(Fault::NoGrant("jwt-bearer"));
+                }
+                let profiles = json::taken(document.authorization_grant_profiles_supported);
+                if grant == GrantType::EnterpriseManaged && !profiles.id_jag {
+                    if !config.deviations().assume_id_jag {
+                        return Err(Fault::NoGrant("id-jag"));
+                    }
+                    relaxed.assumed_id_jag = true;
+                }
+            }
         }
 
         Ok(Self {
@@ -193,7 +287,15 @@ impl ServerMetadata {
             authorization_endpoint,
             token_endpoint,
             registration_endpoint,
+            device_endpoint,
+            pushed_endpoint,
+            revocation_endpoint,
             auth_methods: json::taken(document.token_endpoint_auth_methods_supported),
+            assertion_algorithms: json::taken(
+                document.token_endpoint_auth_signing_alg_values_supported,
+            ),
+            proof_algorithms: json::taken(document.dpop_signing_alg_values_supported),
+            demands_pushed,
             lists_offline_access: json::taken(document.scopes_supported).offline_access,
             supports_client_documents: document.client_id_metadata_document_supported == Some(true),
             sends_iss: document.authorization_response_iss_parameter_supported == Some(true),
@@ -203,13 +305,28 @@ impl ServerMetadata {
 
     /// What the host vouches for: no discovery happens, and S256 is sent on its word.
     pub(crate) fn configured(client: &KnownClient, endpoints: &KnownEndpoints) -> Self {
+        Self::bare(
+            client.issuer.clone(),
+            endpoints.authorization.clone(),
+            endpoints.token.clone(),
+        )
+    }
+
+    /// A server of which no more is known than where the code flow goes.
+    fn bare(issuer: Issuer, authorization_endpoint: HttpUrl, token_endpoint: HttpUrl) -> Self {
         Self {
-            issuer: client.issuer.clone(),
-            published: client.issuer.url().text(),
-            authorization_endpoint: endpoints.authorization.clone(),
-            token_endpoint: endpoints.token.clone(),
+            published: issuer.url().text(),
+            issuer,
+            authorization_endpoint: Some(authorization_endpoint),
+            token_endpoint,
             registration_endpoint: None,
+            device_endpoint: None,
+            pushed_endpoint: None,
+            revocation_endpoint: None,
             auth_methods: AuthMethods::default(),
+            assertion_algorithms: Algorithms::default(),
+            proof_algorithms: Algorithms::default(),
+            demands_pushed: false,
             lists_offline_access: false,
             supports_client_documents: false,
             sends_iss: false,
@@ -222,20 +339,14 @@ impl ServerMetadata {
         let origin = issuer.url().origin();
         let at = |path: &str| HttpUrl::parse(&format!("{origin}{path}"), reach).ok();
         Some(Self {
-            issuer: issuer.clone(),
-            published: issuer.url().text(),
-            authorization_endpoint: at("/authorize")?,
-            token_endpoint: at("/token")?,
             registration_endpoint: at("/register"),
             auth_methods: AuthMethods::from_names(["none"]),
-            lists_offline_access: false,
-            supports_client_documents: false,
-            sends_iss: false,
             relaxed: Relaxed {
                 assumed_s256: true,
                 guessed: true,
                 ..Relaxed::default()
             },
+            ..Self::bare(issuer.clone(), at("/authorize")?, at("/token")?)
         })
     }
 }

@@ -41,6 +41,19 @@ pub(crate) enum TokenAnswer {
     Unusable(&'static str),
     /// No answer of a token endpoint: HTML, an empty body, a proxy's words.
     NotOAuth,
+    /// A bearer token, where only one bound to a key will do.
+    Downgrade,
+}
+
+/// Whether a token is to be bound to a key (RFC 9449 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// It is not.
+    None,
+    /// A proof was sent; a bearer token will do as well.
+    Wanted,
+    /// A proof was sent, and a bearer token is a downgrade.
+    Required,
 }
 
 /// Tokens as issued.
@@ -56,6 +69,8 @@ pub(crate) struct IssuedTokens {
     pub(crate) scope: Option<ScopeSet>,
     /// `token_type` was missing or is not a type that exists, and was taken as bearer.
     pub(crate) odd_type: bool,
+    /// Whether the token is bound to the key of the proof.
+    pub(crate) bound: bool,
 }
 
 /// An error of the server, in its own words made safe to show.
@@ -66,8 +81,15 @@ pub(crate) struct OAuthError {
 }
 
 impl TokenAnswer {
+    /// The error in an answer, if it is one.
+    pub(crate) fn error(body: &[u8]) -> Option<OAuthError> {
+        let document: Document<'_> = json::object(body).or_else(|| form_document(body))?;
+        document.error()
+    }
+
     /// Reads an answer of any media type: JSON first, then a form, as some servers send either whatever was accepted.
-    pub(crate) fn parse(status: u16, body: &[u8]) -> Self {
+    /// `binding` is what was asked for.
+    pub(crate) fn parse(status: u16, body: &[u8], binding: Binding) -> Self {
         let success = matches!(status, 200..=299);
         let Some(document) = json::object(body).or_else(|| form_document(body)) else {
             return if success {
@@ -81,7 +103,7 @@ impl TokenAnswer {
             return Self::Refused(error);
         }
         if success {
-            document.tokens()
+            document.tokens(binding)
         } else {
             Self::NotOAuth
         }
@@ -127,7 +149,7 @@ impl Document<'_> {
         })
     }
 
-    fn tokens(&self) -> TokenAnswer {
+    fn tokens(&self, binding: Binding) -> TokenAnswer {
         let Some(access_token) = self.access_token.as_ref().and_then(Loose::text) else {
             return TokenAnswer::Unusable("there is no access_token");
         };
@@ -138,12 +160,19 @@ impl Document<'_> {
         }
         let kind = self.token_type.as_ref().and_then(Loose::text).unwrap_or("");
         // Types with rules of their own that we do not follow (RFC 6749 §7.1); an unknown word is taken as bearer.
-        if ["mac", "dpop", "pop", "n_a"]
-            .iter()
-            .any(|known| kind.eq_ignore_ascii_case(known))
-        {
+        let bound = binding != Binding::None && kind.eq_ignore_ascii_case("dpop");
+        let foreign = || {
+            ["mac", "dpop", "pop", "n_a"]
+                .iter()
+                .any(|known| kind.eq_ignore_ascii_case(known))
+        };
+        if !bound && foreign() {
             return TokenAnswer::Unusable("the token_type is one that this client does not do");
         }
+        if binding == Binding::Required && !bound {
+            return TokenAnswer::Downgrade;
+        }
+        let scheme = if bound { "DPoP " } else { "Bearer " };
         let refresh_token = match self.refresh_token.as_ref().and_then(Loose::text) {
             Some(token) if !is_token(token) => {
                 return TokenAnswer::Unusable(
@@ -156,11 +185,12 @@ impl Document<'_> {
             return TokenAnswer::Unusable("there are too many scopes");
         };
         TokenAnswer::Tokens(IssuedTokens {
-            authorization: Secret::new(["Bearer ", access_token].concat()),
+            authorization: Secret::new([scheme, access_token].concat()),
             refresh_token,
             expires_in: self.expires_in.as_ref().and_then(seconds),
             scope,
-            odd_type: !kind.eq_ignore_ascii_case("bearer"),
+            odd_type: !bound && !kind.eq_ignore_ascii_case("bearer"),
+            bound,
         })
     }
 
@@ -182,7 +212,7 @@ pub(crate) fn is_token(token: &str) -> bool {
 
 /// A positive number of seconds, as a number or in a string; anything else is as if absent (RFC 6749 App. A.14). So is
 /// zero: whoever says that means a token that does not expire, and one that has no life would be refreshed without end.
-fn seconds(value: &Loose<'_>) -> Option<u64> {
+pub(crate) fn seconds(value: &Loose<'_>) -> Option<u64> {
     let number = match value {
         Loose::Number(number) => *number,
         Loose::Text(text) => json::number(text)?,
@@ -197,7 +227,7 @@ mod tests {
     use super::*;
 
     fn tokens(body: &str) -> IssuedTokens {
-        match TokenAnswer::parse(200, body.as_bytes()) {
+        match TokenAnswer::parse(200, body.as_bytes(), Binding::None) {
             TokenAnswer::Tokens(tokens) => tokens,
             other => panic!("{body}: {other:?}"),
         }
@@ -272,7 +302,7 @@ mod tests {
             assert!(got.refresh_token.is_none(), "{body}");
         }
         assert!(matches!(
-            TokenAnswer::parse(201, br#"{"access_token":"a"}"#),
+            TokenAnswer::parse(201, br#"{"access_token":"a"}"#, Binding::None),
             TokenAnswer::Tokens(_)
         ));
     }
@@ -297,7 +327,7 @@ mod tests {
             r#"{"authed_user":{"access_token":"a"}}"#,
             "access_token=a&access_token=b",
         ] {
-            let answer = TokenAnswer::parse(200, body.as_bytes());
+            let answer = TokenAnswer::parse(200, body.as_bytes(), Binding::None);
             assert!(
                 matches!(answer, TokenAnswer::Unusable(_)),
                 "{body}: {answer:?}"
@@ -307,8 +337,30 @@ mod tests {
             r#"{{"access_token":"{}"}}"#,
             "x".repeat(MAX_TOKEN_BYTES + 1)
         );
-        let answer = TokenAnswer::parse(200, long.as_bytes());
+        let answer = TokenAnswer::parse(200, long.as_bytes(), Binding::None);
         assert!(matches!(answer, TokenAnswer::Unusable(_)), "{answer:?}");
+    }
+
+    // DPP-06, DPP-10
+    #[test]
+    fn a_token_is_bound_as_far_as_it_was_asked_to_be() {
+        let bound = br#"{"access_token":"a","token_type":"dpop"}"#;
+        let bearer = br#"{"access_token":"a","token_type":"Bearer"}"#;
+        for binding in [Binding::Wanted, Binding::Required] {
+            match TokenAnswer::parse(200, bound, binding) {
+                TokenAnswer::Tokens(tokens) => {
+                    assert_eq!(tokens.authorization.expose(), "DPoP a");
+                    assert!(tokens.bound && !tokens.odd_type);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        match TokenAnswer::parse(200, bearer, Binding::Wanted) {
+            TokenAnswer::Tokens(tokens) => assert!(!tokens.bound),
+            other => panic!("{other:?}"),
+        }
+        let answer = TokenAnswer::parse(200, bearer, Binding::Required);
+        assert!(matches!(answer, TokenAnswer::Downgrade), "{answer:?}");
     }
 
     // TOK-12
@@ -342,7 +394,7 @@ mod tests {
                 "invalid_client",
             ),
         ] {
-            match TokenAnswer::parse(status, body.as_bytes()) {
+            match TokenAnswer::parse(status, body.as_bytes(), Binding::None) {
                 TokenAnswer::Refused(error) => assert_eq!(error.code.as_str(), code),
                 other => panic!("{body}: {other:?}"),
             }
@@ -352,7 +404,7 @@ mod tests {
             (502, "<html>"),
             (422, r#"{"message":"Required parameter: client_secret"}"#),
         ] {
-            let answer = TokenAnswer::parse(status, body.as_bytes());
+            let answer = TokenAnswer::parse(status, body.as_bytes(), Binding::None);
             assert!(
                 matches!(answer, TokenAnswer::NotOAuth),
                 "{body}: {answer:?}"

@@ -1,0 +1,129 @@
+//! How is the authorization request handed over beforehand? (RFC 9126)
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Purpose, Task};
+use crate::client::ClientAuth;
+use crate::error::{Code, Failure, Stage};
+use crate::input::HttpAnswer;
+use crate::phase::http::{self, ClientRequest, Trouble};
+use crate::phase::prove::{Needs, Proofs, Sender};
+use crate::phase::token;
+use crate::phase::{Pending, Phase};
+use crate::shared::Shared;
+use crate::trace::Decision;
+use crate::uri::HttpUrl;
+use crate::wire::push_response;
+use crate::wire::token_response::TokenAnswer;
+
+/// Handing over the authorization request.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PushingRequest {
+    pub(crate) pending: Box<Pending>,
+    pub(super) url: HttpUrl,
+    proofs: Proofs,
+}
+
+impl PushingRequest {
+    /// Hands the request over where the server demands that, or offers it and the host wants it.
+    pub(super) fn or_save(pending: Box<Pending>, shared: &Shared) -> Phase {
+        let server = &pending.sign_in.server;
+        let wanted = server.demands_pushed || shared.config.settings.pushed_authorization;
+        match server.pushed_endpoint.clone().filter(|_| wanted) {
+            None => Phase::SavingFlow(pending),
+            Some(url) => Phase::PushingRequest(Box::new(Self {
+                pending,
+                url,
+                proofs: Proofs::default(),
+            })),
+        }
+    }
+
+    pub(super) fn task(&self, shared: &Shared) -> Task {
+        let pending = &self.pending;
+        let client = &pending.client;
+        pending.with_parameters(shared, |parameters| {
+            // The client's authentication brings its identifier along, except in Basic.
+            let basic = matches!(
+                client.auth,
+                ClientAuth::Basic(_) | ClientAuth::BasicUnencoded(_)
+            );
+            let parameters: Vec<_> = parameters
+                .iter()
+                .copied()
+                .filter(|(name, _)| basic || *name != "client_id")
+                .collect();
+            http::client_request(
+                ClientRequest {
+                    url: &self.url,
+                    purpose: Purpose::PushedAuthorization,
+                    client,
+                    parameters: &parameters,
+                    further: &[],
+                    proofs: &self.proofs,
+                },
+                shared,
+            )
+        })
+    }
+
+    pub(super) fn answered(
+        mut self: Box<Self>,
+        answer: HttpAnswer<'_>,
+        shared: &mut Shared,
+    ) -> Phase {
+        let failure = |code| Failure::new(code, Stage::Authorization);
+        let response = match answer {
+            Ok(response) => response,
+            Err(cause) => {
+                return shared.fail(failure(Code::AuthorizationUnavailable).about(cause.as_str()));
+            }
+        };
+        let status = response.status;
+        if let Some(error) = TokenAnswer::error(response.body) {
+            let pending = &mut self.pending;
+            if let Some(auth) = token::retried(&error, status, &pending.client, &pending.sign_in) {
+                shared.note(Decision::AuthenticationRetried);
+                Arc::make_mut(&mut pending.client).auth = auth;
+                return Phase::PushingRequest(self);
+            }
+            let Pending {
+                sign_in, client, ..
+            } = *self.pending;
+            return token::refused_before(sign_in, &client, error, &response, shared);
+        }
+        let code = match Trouble::of(status) {
+            None => match push_response::request_uri(response.body) {
+                Some(request_uri) => {
+                    shared.note(Decision::RequestPushed);
+                    self.pending.request_uri = Some(request_uri);
+                    return Phase::SavingFlow(self.pending);
+                }
+                None => Code::BadPushResponse,
+            },
+            Some(Trouble::Redirect) => Code::UnexpectedRedirect,
+            Some(Trouble::Throttled | Trouble::Unavailable) => Code::AuthorizationUnavailable,
+            Some(Trouble::Refused) => Code::AuthorizationRejected,
+        };
+        let failure = failure(code).with_status(status);
+        shared.fail(failure.retry_after(http::retry_after(&response)))
+    }
+}
+
+impl Sender for PushingRequest {
+    fn needs(&self, _: &Shared) -> Option<Needs> {
+        let pending = &self.pending;
+        let issuer = &pending.sign_in.server.issuer;
+        Some(Needs::of(&pending.client, issuer, &self.url, None))
+    }
+
+    fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
+    fn proofs_mut(&mut self) -> &mut Proofs {
+        &mut self.proofs
+    }
+}
