@@ -294,7 +294,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             &[ResourceDiscovery, ServerDiscovery, Loading, Failed]
         }
         // Each grant goes its own way from here.
-        (ServerDiscovery, E::Reply | E::Unreachable) => &[
+        (ServerDiscovery, E::Reply) => &[
             ServerDiscovery,
             BindingRedirect,
             Registering,
@@ -305,6 +305,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             Signing,
             Failed,
         ],
+        (ServerDiscovery, E::Unreachable) => &[ServerDiscovery, BindingRedirect, Failed],
 
         (BindingRedirect, E::RedirectBound) => &[
             Registering,
@@ -331,12 +332,11 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             Exchanging,
             Refreshing,
             SavingGrant,
-            FetchingAssertion,
             Revoking,
             Failed,
         ],
-        (Signing, E::Declined) => &[ResourceDiscovery, Revoking, SignedOut, Failed],
-        (PushingRequest, E::Reply) => &[PushingRequest, Signing, SavingFlow, SavingGrant, Failed],
+        (Signing, E::Declined) => &[SavingGrant, SignedOut, Failed],
+        (PushingRequest, E::Reply) => &[PushingRequest, SavingFlow, SavingGrant, Failed],
         (PushingRequest, E::Unreachable) => &[Failed],
 
         (FetchingAssertion, E::AssertionProvided) => {
@@ -354,9 +354,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         (Granting, E::Reply) => &[Granting, Signing, SavingGrant, Failed],
         (Granting, E::Unreachable) => &[Failed],
 
-        (RequestingCode, E::Reply) => {
-            &[RequestingCode, Signing, AwaitingDevice, SavingGrant, Failed]
-        }
+        (RequestingCode, E::Reply) => &[RequestingCode, AwaitingDevice, SavingGrant, Failed]
         (RequestingCode, E::Unreachable) => &[Failed],
         (AwaitingDevice, E::Tick) => &[Polling, Signing, Failed],
         (AwaitingDevice, E::Declined) => &[Failed],
@@ -386,7 +384,6 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             SavingFlow,
             RequestingCode,
             Registering,
-            AskingClient,
             ResourceDiscovery,
             BindingRedirect,
             Failed,
@@ -404,7 +401,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             | AwaitingRefresh,
             E::Cancel,
         ) => &[Failed],
-        (Signing, E::Cancel) => &[SignedOut, Failed],
+        (Signing, E::Cancel) => &[SavingGrant, SignedOut, Failed],
         (SigningOut | Revoking, E::SignOut) => &[],
         (_, E::SignOut) => &[SigningOut],
 

@@ -173,7 +173,10 @@ impl Phase {
         let failure = failure(self.stage());
         match self {
             Self::Refreshing(phase) => phase.unsigned(failure, shared),
-            Self::Revoking(phase) => phase.next(shared),
+            Self::Revoking(_) => {
+                shared.note(Decision::NotSigned);
+                Revoking::end()
+            }
             _ => shared.fail(failure),
         }
     }
@@ -234,10 +237,10 @@ impl Signing {
 
     pub(super) fn cancelled(self, shared: &mut Shared) -> Phase {
         shared.note(Decision::Cancelled);
-        match self.then {
-            Phase::Revoking(_) => Revoking::end(),
-            then => then.unsigned(cancelled, shared),
-        }
+        let sign_in = self.then.sign_in();
+        let step_up = sign_in.and_then(|sign_in| sign_in.occasion.step_up);
+        shared.refuse_step_up(step_up);
+        self.then.unsigned(cancelled, shared)
     }
 
     /// How a snapshot is resumed: as what the request itself would be.

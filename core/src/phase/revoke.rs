@@ -119,12 +119,6 @@ impl Revoking {
         Self::go_on(self.rest)
     }
 
-    /// Goes on with what follows.
-    pub(super) fn next(self: Box<Self>, shared: &mut Shared) -> Phase {
-        shared.note(Decision::NotSigned);
-        Self::go_on(self.rest)
-    }
-
     pub(super) fn urls(&self) -> Vec<&HttpUrl> {
         let all = self.rest.iter().chain([&self.current]);
         all.map(|revocation| &revocation.url).collect()

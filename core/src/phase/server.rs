@@ -11,6 +11,7 @@ use crate::phase::http;
 use crate::phase::probe::{Probe, Search};
 use crate::phase::{Attempt, Phase, SignIn};
 use crate::scope::ScopeSet;
+use crate::settings::GrantType;
 use crate::shared::Shared;
 use crate::trace::{Answer, Decision, Place};
 use crate::uri::{HttpUrl, Issuer};
@@ -219,6 +220,7 @@ impl ServerDiscovery {
             (None, Some(fault)) => fault,
             (None, None) => {
                 if self.candidates.found.legacy
+                    && shared.config.settings.grant == GrantType::AuthorizationCode
                     && shared.config.deviations().default_endpoints
                     && let Some(server) =
                         ServerMetadata::default_endpoints(&self.issuer, shared.config.reach)

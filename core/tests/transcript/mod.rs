@@ -6,11 +6,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcp_oauth_core::transition::leads_to;
 use mcp_oauth_core::*;
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+
+/// The byte that signatures consist of.
+const SIGNATURE: u8 = 0x2a;
 
 const START: u64 = 1_800_000_000_000;
 
@@ -67,6 +72,8 @@ struct Replay<'a> {
     now: Timestamp,
     state: String,
     saved: HashMap<Slot, SecretBytes>,
+    /// Assertions, which no snapshot or record may hold.
+    fleeting: Vec<String>,
 }
 
 /// Replays a transcript; when blessing, returns its text with what the machine did.
@@ -110,6 +117,8 @@ pub(crate) fn replay(
         now: Timestamp::from_millis(START),
         state: String::new(),
         saved: HashMap::new(),
+        // Of whatever was signed.
+        fleeting: vec![URL_SAFE_NO_PAD.encode([SIGNATURE; 12])],
     };
     let steps = file["steps"]
         .as_array()
@@ -181,6 +190,11 @@ impl Replay<'_> {
             observed.insert("next".into(), answer);
             return Ok(observed);
         }
+        if let Some(nonce) = event.get("nonce").and_then(Value::as_str) {
+            self.machine.take_nonce(nonce.as_bytes());
+            observed.insert("next".into(), render::next(self.machine.next()));
+            return Ok(observed);
+        }
         if event.get("deadline").is_some() {
             let deadline = self.machine.deadline().map(Timestamp::as_millis);
             observed.insert("next".into(), json!(deadline));
@@ -228,6 +242,14 @@ impl Replay<'_> {
     /// Snapshot → resume → the same `next`.
     fn resume_and_compare(&self) -> Result<(), String> {
         let snapshot = self.machine.snapshot();
+        let text = String::from_utf8_lossy(snapshot.expose());
+        if let Some(kept) = self
+            .fleeting
+            .iter()
+            .find(|text_of| !text_of.is_empty() && text.contains(text_of.as_str()))
+        {
+            return Err(format!("the snapshot holds {kept}"));
+        }
         let resumed = Machine::resume(self.config.clone(), &self.account, snapshot.expose())
             .map_err(|error| format!("the snapshot cannot be resumed: {error}"))?;
         if self.machine.phase() == PhaseKind::Refreshing {
@@ -247,7 +269,31 @@ impl Replay<'_> {
                 other => Err(format!("an exchange was resumed as {other:?}")),
             };
         }
-        if resumed.next() != self.machine.next() || resumed.snapshot() != snapshot {
+        if resumed.snapshot() != snapshot {
+            return Err("the resumed machine has another snapshot".into());
+        }
+        if self.is_fleeting() {
+            let unavailable = [Code::GrantUnavailable, Code::AuthorizationUnavailable];
+            return match (self.machine.phase(), resumed.next()) {
+                (PhaseKind::Revoking, Next::Rest(Verdict::SignedOut)) => Ok(()),
+                (_, Next::Rest(Verdict::Failed(failure)))
+                    if unavailable.contains(&failure.code()) =>
+                {
+                    Ok(())
+                }
+                (_, other) => Err(format!("what must be sent once was resumed as {other:?}")),
+            };
+        }
+        if self.machine.phase() == PhaseKind::Polling {
+            return match resumed.next() {
+                Next::Do(Action {
+                    task: Task::ShowCode(_),
+                    ..
+                }) => Ok(()),
+                other => Err(format!("a poll was resumed as {other:?}")),
+            };
+        }
+        if resumed.next() != self.machine.next() {
             return Err(format!(
                 "resumed as {:?} instead of {:?}",
                 resumed.next(),
@@ -257,7 +303,35 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn request_headers(&self, question: &Value) -> Value {
+    /// Whether the request that is to be sent carries what may be sent once: an assertion or a proof.
+    fn is_fleeting(&self) -> bool {
+        match self.machine.next() {
+            Next::Do(Action {
+                task: Task::Http(request),
+                ..
+            }) if self.machine.phase() != PhaseKind::Polling => {
+                let body = request.body.as_ref().map_or("", |body| body.expose());
+                let carries = |name: &str| body.split('&').any(|pair| pair.starts_with(name));
+                request.headers.iter().any(|header| header.name == "dpop")
+                    || ["assertion=", "client_assertion=", "subject_token="]
+                        .into_iter()
+                        .any(carries)
+            }
+            // The request that it is for has an assertion already.
+            Next::Do(Action {
+                task: Task::Sign(_),
+                ..
+            }) => self
+                .machine
+                .snapshot()
+                .expose()
+                .windows(11)
+                .any(|part| part == b"Unavailable"),
+            _ => false,
+        }
+    }
+
+    fn request_headers(&mut self, question: &Value) -> Value {
         let text = |name: &str| question[name].as_str().unwrap_or("");
         match self
             .machine
@@ -267,6 +341,15 @@ impl Replay<'_> {
                 "authorization": authorization.expose(),
                 "generation": authorization.generation(),
             }}),
+            RequestHeaders::Sign(proof) => {
+                let draft = proof.draft(&mut self.rng).expect("the source never fails");
+                let authorization = proof.authorization();
+                json!({"sign": {
+                    "authorization": authorization.expose(),
+                    "generation": authorization.generation(),
+                    "proof": render::sign(&draft),
+                }})
+            }
             RequestHeaders::RefreshDue => json!("refresh_due"),
             RequestHeaders::Absent => json!("absent"),
         }
@@ -380,6 +463,37 @@ impl Replay<'_> {
                     auth_method: text("auth_method").and_then(AuthMethod::from_name),
                 },
             }),
+            "signed" => {
+                let length = body.as_u64().ok_or("a signature has a length")?;
+                let signature = vec![SIGNATURE; length as usize];
+                let outcome = self.give(Event::Signed {
+                    id,
+                    signature: &signature,
+                });
+                self.twice(Event::Signed {
+                    id,
+                    signature: &signature,
+                })?;
+                outcome
+            }
+            "assertion_provided" => {
+                let token = text("token").unwrap_or("").to_owned();
+                let kind = match text("kind") {
+                    Some("jwt") => AssertionKind::Jwt,
+                    Some("id_token") => AssertionKind::IdToken,
+                    Some("refresh_token") => AssertionKind::RefreshToken,
+                    Some("saml2") => AssertionKind::Saml2,
+                    other => return Err(format!("unknown kind of assertion {other:?}")),
+                };
+                self.fleeting.push(token.clone());
+                self.give(Event::AssertionProvided {
+                    id,
+                    assertion: ProvidedAssertion {
+                        token: Secret::new(token),
+                        kind,
+                    },
+                })
+            }
             "declined" => self.give(Event::Declined {
                 id,
                 reason: match body.as_str() {

@@ -1,5 +1,7 @@
 //! How is what the machine wants written down?
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcp_oauth_core::*;
 use serde_json::{Map, Value, json};
 
@@ -74,6 +76,27 @@ fn task(task: &Task) -> Value {
             "redirect_uri": redirect_uri,
         }}),
         Task::Wait { until } => json!({ "wait": until.as_millis() }),
+        Task::Sign(request) => json!({ "sign": sign(request) }),
+        Task::FetchAssertion(request) => json!({ "fetch_assertion": {
+            "purpose": request.purpose.as_str(),
+            "issuer": request.issuer.as_str(),
+            "audience": request.audience,
+            "renew": request.renew,
+        }}),
+        Task::ShowCode(code) => {
+            let mut shown = json!({
+                "user_code": code.user_code,
+                "verification_uri": code.verification_uri.as_str(),
+                "issuer": code.issuer.as_str(),
+                "scopes": code.scopes.as_str(),
+                "expires_at": code.expires_at.as_millis(),
+                "until": code.until.as_millis(),
+            });
+            if let Some(complete) = &code.verification_uri_complete {
+                shown["verification_uri_complete"] = json!(complete.as_str());
+            }
+            json!({ "show_code": shown })
+        }
         Task::Store(StoreOp::Load { key }) => json!({ "load": key.as_str() }),
         Task::Store(StoreOp::Delete { key, expected }) => json!({ "delete": {
             "key": key.as_str(),
@@ -101,6 +124,27 @@ fn task(task: &Task) -> Value {
             json!({ "save": shown })
         }
     }
+}
+
+/// What is to be signed, with both parts of the input as the JSON that they are.
+pub(crate) fn sign(request: &SignRequest) -> Value {
+    let part = |number| {
+        let part = request.input.expose().split('.').nth(number);
+        let bytes = URL_SAFE_NO_PAD.decode(part.expect("two parts"));
+        serde_json::from_slice::<Value>(&bytes.expect("base64url")).expect("JSON")
+    };
+    let mut shown = json!({
+        "purpose": request.purpose.as_str(),
+        "algorithm": request.algorithm.as_str(),
+        "thumbprint": &*request.thumbprint,
+        "issuer": request.issuer.as_str(),
+        "header": part(0),
+        "claims": part(1),
+    });
+    if let Some(key_id) = &request.key_id {
+        shown["key_id"] = json!(&**key_id);
+    }
+    shown
 }
 
 /// A transcript as it stands in its file: small values on one line, so that a step is seen at a glance.
