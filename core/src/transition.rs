@@ -354,7 +354,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         (Granting, E::Reply) => &[Granting, Signing, SavingGrant, Failed],
         (Granting, E::Unreachable) => &[Failed],
 
-        (RequestingCode, E::Reply) => &[RequestingCode, AwaitingDevice, SavingGrant, Failed]
+        (RequestingCode, E::Reply) => &[RequestingCode, AwaitingDevice, SavingGrant, Failed],
         (RequestingCode, E::Unreachable) => &[Failed],
         (AwaitingDevice, E::Tick) => &[Polling, Signing, Failed],
         (AwaitingDevice, E::Declined) => &[Failed],
