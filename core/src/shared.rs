@@ -52,6 +52,9 @@ pub(crate) struct Memory {
     step_ups: Vec<StepUps>,
     /// A digest of the last random bytes, to notice a source that repeats itself.
     pub(crate) last_draw: u64,
+    /// The last `jti`, for the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last_id: Option<Box<str>>,
     /// Tokens that the store would not take: written before anything else.
     pub(crate) unsaved: Option<Box<SavingGrant>>,
     /// What the challenge said that began the last flow, as a number; 0 where none did.

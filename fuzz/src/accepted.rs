@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mcp_oauth_core::*;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ledger::Endpoint;
 use super::second_url;
@@ -19,9 +20,12 @@ struct ResourceReading {
 #[derive(Deserialize, Serialize)]
 struct ServerReading {
     issuer: String,
-    authorization_endpoint: String,
+    authorization_endpoint: Option<String>,
     token_endpoint: String,
     registration_endpoint: Option<String>,
+    device_authorization_endpoint: Option<String>,
+    pushed_authorization_request_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     code_challenge_methods_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
 }
@@ -78,15 +82,20 @@ pub(crate) fn documents(
                     .code_challenge_methods_supported
                     .as_deref()
                     .unwrap_or_default();
+                let in_browser = settings.grant == GrantType::AuthorizationCode;
                 assert!(
-                    methods.iter().any(|method| method == "S256")
+                    !in_browser
+                        || methods.iter().any(|method| method == "S256")
                         || (methods.is_empty() && deviations.assume_s256),
                     "a server without S256"
                 );
                 let sends_iss =
                     document.authorization_response_iss_parameter_supported == Some(true);
                 assert!(
-                    sends_iss || !settings.require_issuer_identification || trial_fails(trial),
+                    sends_iss
+                        || !in_browser
+                        || !settings.require_issuer_identification
+                        || trial_fails(trial),
                     "a server that does not identify itself"
                 );
                 trial.seat.flow.metadata = Some((sends_iss, published.into()));
@@ -116,6 +125,29 @@ pub(crate) fn documents(
             Decision::CodeReceived => code_received(trial, callback.expect("a callback")),
             _ => {}
         }
+    }
+}
+
+/// What the answer to a request hands over, and to whom it may go.
+pub(crate) fn secrets(trial: &mut Trial, request: &HttpRequest, body: &[u8]) {
+    let document: Value = serde_json::from_slice(body).unwrap_or_default();
+    match request.purpose {
+        Purpose::TokenExchange => {
+            let asked = request.body.as_ref().map_or("", |body| body.expose());
+            let audience = url::form_urlencoded::parse(asked.as_bytes())
+                .find(|(name, _)| name == "audience")
+                .expect("an audience");
+            if let Some(token) = document["access_token"].as_str() {
+                trial.ledger.learn_owner(token, &audience.1);
+            }
+        }
+        Purpose::DeviceAuthorization => {
+            if let Some(code) = document["device_code"].as_str() {
+                let url = request.url.as_str();
+                trial.ledger.learn_owner_at(code, Endpoint::Device, url);
+            }
+        }
+        _ => {}
     }
 }
 

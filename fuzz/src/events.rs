@@ -78,6 +78,7 @@ pub(crate) fn events(data: &[u8], trial: &mut Trial) {
                 let _ = trial.give(Event::StoreChanged { record });
             }
             b'T' => tokens_provided(trial, &mut script),
+            b'N' => trial.seat.machine.take_nonce(script.line()),
             // An answer that was given before, or to an action that is not outstanding.
             b'p' => {
                 let back = usize::from(script.byte().unwrap_or(b'0').wrapping_sub(b'0'));
@@ -177,6 +178,8 @@ fn challenge(trial: &mut Trial, script: &mut Script<'_>) {
             "Bearer error=\"insufficient_scope\", scope=\"notes:read more\"",
         ),
         (403, "Bearer error=\"insufficient_scope\""),
+        (401, "DPoP error=\"use_dpop_nonce\""),
+        (401, "DPoP error=\"invalid_dpop_proof\""),
         (401, "Basic realm=\"x\""),
         (500, "Bearer"),
         (401, "@"),
@@ -240,6 +243,25 @@ fn odd_answer(trial: &mut Trial, action: &Action, script: &mut Script<'_>) -> An
         Task::OpenUrl(open) => odd_callback(trial, open, script),
         // A wait has no answer.
         Task::Wait { .. } => script.choice(&[Answer::Done, Answer::Failed]),
+        Task::Sign(_) | Task::FetchAssertion(_) | Task::ShowCode(_) => script.choice(&[
+            Answer::Declined(Refusal::Unable),
+            Answer::Declined(Refusal::Denied),
+            Answer::Signed(Vec::new()),
+            Answer::Signed(vec![7; 64]),
+            Answer::Signed(vec![7; 256]),
+            Answer::Assertion(ProvidedAssertion {
+                token: Secret::new("e30.e30.e30"),
+                kind: AssertionKind::Jwt,
+            }),
+            Answer::Assertion(ProvidedAssertion {
+                token: Secret::new("opaque"),
+                kind: AssertionKind::RefreshToken,
+            }),
+            Answer::Assertion(ProvidedAssertion {
+                token: Secret::new(""),
+                kind: AssertionKind::IdToken,
+            }),
+        ]),
         Task::BindRedirect { .. } | Task::AskForClient { .. } => script.choice(&[
             Answer::Declined(Refusal::NeedsUser),
             Answer::Declined(Refusal::Denied),
@@ -274,7 +296,12 @@ fn odd_reply(trial: &mut Trial, action: &Action, script: &mut Script<'_>) -> Ans
     ];
     let error =
         |status, code: &str| Answer::raw(status, format!("{{\"error\":\"{code}\"}}").into_bytes());
-    match script.choice(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) {
+    match script.choice(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
+        10 => Answer::Reply {
+            status: 400,
+            headers: vec![("dpop-nonce", script.line().to_vec())],
+            body: b"{\"error\":\"use_dpop_nonce\"}".to_vec(),
+        },
         0 => Answer::Unreachable(script.choice(&causes)),
         1 => Answer::raw(404, Vec::new()),
         2 => Answer::raw(script.choice(&[500, 503, 429, 408]), Vec::new()),
@@ -290,6 +317,10 @@ fn odd_reply(trial: &mut Trial, action: &Action, script: &mut Script<'_>) -> Ans
                 "invalid_redirect_uri",
                 "temporarily_unavailable",
                 "slow_down",
+                "authorization_pending",
+                "expired_token",
+                "access_denied",
+                "invalid_dpop_proof",
             ]),
         ),
         6 => Answer::Reply {

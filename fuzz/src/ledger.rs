@@ -22,14 +22,20 @@ struct Endpoints {
     authorization: BTreeSet<String>,
     token: BTreeSet<String>,
     registration: BTreeSet<String>,
+    device: BTreeSet<String>,
+    pushed: BTreeSet<String>,
+    revocation: BTreeSet<String>,
 }
 
 /// The kinds of endpoint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Authorization,
     Token,
     Registration,
+    Device,
+    Pushed,
+    Revocation,
 }
 
 impl Endpoints {
@@ -38,6 +44,9 @@ impl Endpoints {
             Endpoint::Authorization => &mut self.authorization,
             Endpoint::Token => &mut self.token,
             Endpoint::Registration => &mut self.registration,
+            Endpoint::Device => &mut self.device,
+            Endpoint::Pushed => &mut self.pushed,
+            Endpoint::Revocation => &mut self.revocation,
         }
     }
 }
@@ -61,6 +70,11 @@ impl Ledger {
             ("authorization_endpoint", Endpoint::Authorization),
             ("token_endpoint", Endpoint::Token),
             ("registration_endpoint", Endpoint::Registration),
+            ("device_authorization_endpoint", Endpoint::Device),
+            ("device_endpoint", Endpoint::Device),
+            ("pushed_authorization_request_endpoint", Endpoint::Pushed),
+            ("pushed_endpoint", Endpoint::Pushed),
+            ("revocation_endpoint", Endpoint::Revocation),
         ] {
             if let Some(url) = document[member].as_str() {
                 self.learn_endpoint(issuer, kind, url);
@@ -95,6 +109,9 @@ impl Ledger {
                 // Sign-ins have their client beside the server.
                 if let Some(issuer) = record["sign_in"]["server"]["issuer"].as_str() {
                     self.learn_held(issuer, &record["client"]);
+                    if let Some(code) = record["device_code"].as_str() {
+                        self.learn_owner(code, issuer);
+                    }
                 }
                 members.values().for_each(|item| self.learn_record(item));
             }
@@ -105,6 +122,15 @@ impl Ledger {
     fn learn_held(&mut self, issuer: &str, held: &Value) {
         if let Some(url) = held["token_endpoint"].as_str() {
             self.learn_endpoint(issuer, Endpoint::Token, url);
+        }
+        if let Some(url) = held["revocation_endpoint"].as_str() {
+            self.learn_endpoint(issuer, Endpoint::Revocation, url);
+        }
+        if let Some((_, token)) = held["authorization"]
+            .as_str()
+            .and_then(|it| it.split_once(' '))
+        {
+            self.learn_owner(token, issuer);
         }
         for secret in [
             &held["auth"]["secret"],
@@ -130,6 +156,9 @@ impl Ledger {
                 Endpoint::Authorization => &endpoints.authorization,
                 Endpoint::Token => &endpoints.token,
                 Endpoint::Registration => &endpoints.registration,
+                Endpoint::Device => &endpoints.device,
+                Endpoint::Pushed => &endpoints.pushed,
+                Endpoint::Revocation => &endpoints.revocation,
             };
             urls.contains(url)
         })
@@ -151,13 +180,28 @@ impl Ledger {
             .any(|issuer| self.has(issuer, kind, url))
     }
 
-    /// Whether a secret goes to the token endpoint of an issuer that it belongs to.
+    /// Whether a secret goes to an endpoint of an issuer that it belongs to: the token endpoint, or one that takes the
+    /// client's credentials as well.
     pub(crate) fn may_receive(&self, secret: &str, url: &str) -> bool {
-        self.owners.get(secret).is_some_and(|issuers| {
-            issuers
-                .iter()
-                .any(|issuer| self.has(issuer, Endpoint::Token, url))
-        })
+        let issuers = self.owners.get(secret);
+        issuers.is_some_and(|issuers| issuers.iter().any(|issuer| self.is_of(issuer, url)))
+    }
+
+    /// Whether the URL is one at which this issuer authenticates its clients.
+    pub(crate) fn is_of(&self, issuer: &str, url: &str) -> bool {
+        use Endpoint::{Device, Pushed, Revocation, Token};
+        let kinds = [Token, Device, Pushed, Revocation];
+        kinds.into_iter().any(|kind| self.has(issuer, kind, url))
+    }
+
+    /// Learns a secret that everybody who has this endpoint may know.
+    pub(crate) fn learn_owner_at(&mut self, secret: &str, kind: Endpoint, url: &str) {
+        let issuers: Vec<_> = self.endpoints.keys().cloned().collect();
+        for issuer in issuers {
+            if self.has(&issuer, kind, url) {
+                self.learn_owner(secret, &issuer);
+            }
+        }
     }
 
     /// The first secret found in a text.

@@ -1,13 +1,22 @@
 //! Under which settings does the machine run?
 
 use mcp_oauth_core::{
-    AuthMethod, ClientDocument, Deviations, GivenEndpoints, Preregistered, Secret, Settings,
+    AuthMethod, ClientDocument, Deviations, DpopKey, DpopUse, GivenEndpoints, GrantType,
+    IdentityProvider, Preregistered, PublicKey, Secret, Settings,
 };
 
 pub(crate) const SERVER: &str = "https://mcp.example/mcp";
 pub(crate) const ISSUER: &str = "https://as.example";
 
-/// The settings that a byte stands for; its three low bits count, so that an ASCII digit is a choice that can be read.
+/// The identity provider, who is no authorization server of the resource.
+pub(crate) const PROVIDER: &str = "https://idp.example";
+pub(crate) const PROVIDER_TOKEN: &str = "https://idp.example/token";
+
+const KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"one",
+    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
+/// The settings that a byte stands for; its four low bits count, so that an ASCII digit, or one of the six characters after
+/// the digits, is a choice that can be read.
 pub(crate) fn settings(profile: u8, client_secret: &str) -> Settings {
     let plain = Settings {
         server_url: SERVER.into(),
@@ -21,7 +30,21 @@ pub(crate) fn settings(profile: u8, client_secret: &str) -> Settings {
         auth_method: None,
         endpoints,
     };
-    match profile & 7 {
+    let key = || PublicKey::from_jwk(KEY).expect("a key");
+    let bound = |dpop| Settings {
+        dpop,
+        dpop_keys: vec![DpopKey {
+            issuer: None,
+            key: key(),
+        }],
+        ..plain.clone()
+    };
+    let by_key = || Preregistered {
+        client_secret: None,
+        auth_method: Some(AuthMethod::PrivateKeyJwt),
+        ..known(None)
+    };
+    match profile & 15 {
         0 => plain,
         1 => Settings {
             server_url: "http://127.0.0.1:8080/mcp".into(),
@@ -50,6 +73,7 @@ pub(crate) fn settings(profile: u8, client_secret: &str) -> Settings {
             client_document: Some(ClientDocument {
                 url: "https://app.example/client.json".into(),
                 redirect_uris: vec!["http://127.0.0.1/callback".into()],
+                auth_method: None,
             }),
             redirect_uri: "http://127.0.0.1:0/callback".into(),
             ..plain
@@ -73,6 +97,59 @@ pub(crate) fn settings(profile: u8, client_secret: &str) -> Settings {
                 extra_iss: Some("https://login.example".into()),
                 ..Deviations::default()
             },
+            ..plain
+        },
+        8 => Settings {
+            grant: GrantType::ClientCredentials,
+            preregistered: Some(known(None)),
+            ..plain
+        },
+        9 => Settings {
+            grant: GrantType::ClientCredentials,
+            preregistered: Some(by_key()),
+            client_key: Some(key()),
+            ..bound(DpopUse::Always)
+        },
+        10 => Settings {
+            grant: GrantType::DeviceCode,
+            ..bound(DpopUse::WhenSupported)
+        },
+        11 => Settings {
+            grant: GrantType::WorkloadIdentity,
+            authorization_server: Some(ISSUER.into()),
+            ..plain
+        },
+        12 => Settings {
+            grant: GrantType::EnterpriseManaged,
+            preregistered: Some(known(None)),
+            client_key: Some(key()),
+            identity_provider: Some(IdentityProvider {
+                issuer: PROVIDER.into(),
+                token_endpoint: PROVIDER_TOKEN.into(),
+                client_id: "employee".into(),
+                client_secret: None,
+                auth_method: Some(AuthMethod::PrivateKeyJwt),
+            }),
+            ..plain
+        },
+        13 => Settings {
+            client_document: Some(ClientDocument {
+                url: "https://app.example/client.json".into(),
+                redirect_uris: vec!["http://127.0.0.1/callback".into()],
+                auth_method: Some(AuthMethod::PrivateKeyJwt),
+            }),
+            client_key: Some(key()),
+            pushed_authorization: true,
+            ..bound(DpopUse::Always)
+        },
+        14 => Settings {
+            client_key: Some(key()),
+            ..bound(DpopUse::WhenSupported)
+        },
+        15 => Settings {
+            grant: GrantType::DeviceCode,
+            preregistered: Some(by_key()),
+            client_key: Some(key()),
             ..plain
         },
         _ => Settings {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::ledger::Endpoint;
-use super::profile::ISSUER;
+use super::profile::{ISSUER, PROVIDER, PROVIDER_TOKEN};
 use super::second_url::{self, check_outgoing};
 use super::trial::Trial;
 
@@ -20,6 +20,8 @@ use super::trial::Trial;
 pub(crate) struct Flow {
     pub(crate) opened: Option<Opened>,
     pub(crate) code: Option<String>,
+    /// The parameters that were handed over beforehand.
+    pub(crate) pushed: Option<BTreeMap<String, String>>,
     /// State, verifier and code of sign-ins that are over.
     dead: BTreeSet<String>,
     verifier: Option<String>,
@@ -56,10 +58,23 @@ impl Flow {
 /// Holds an action against the rules, and tells it whole.
 pub(crate) fn action(trial: &mut Trial, action: &Action) -> String {
     match &action.task {
-        Task::Http(request) => http(trial, request),
+        Task::Http(request) => http(trial, action.id, request),
         Task::OpenUrl(open) => open_url(trial, open),
         Task::Store(op) => store(trial, op),
         Task::Wait { until } => format!("{until:?}"),
+        Task::Sign(request) => sign(trial, request),
+        Task::FetchAssertion(request) => {
+            let issuer = request.issuer.as_str();
+            let provider = request.purpose == AssertionPurpose::Identity;
+            assert_eq!(provider, issuer == PROVIDER, "an assertion for {issuer}");
+            format!("{request:?}")
+        }
+        Task::ShowCode(code) => {
+            check_outgoing(code.verification_uri.as_str(), trial.reach);
+            trial.check_shown(&code.user_code);
+            assert!(code.until <= code.expires_at);
+            format!("{code:?} {}", code.user_code)
+        }
         Task::BindRedirect { preferred } => {
             redirect(trial, &preferred.replacen(":0/", ":1/", 1));
             preferred.to_string()
@@ -69,7 +84,9 @@ pub(crate) fn action(trial: &mut Trial, action: &Action) -> String {
             redirect_uri,
         } => {
             check_outgoing(issuer.as_str(), trial.reach);
-            redirect(trial, redirect_uri);
+            if trial.settings.grant == GrantType::AuthorizationCode {
+                redirect(trial, redirect_uri);
+            }
             format!("{} {redirect_uri}", issuer.as_str())
         }
     }
@@ -90,7 +107,40 @@ fn form_of(text: &str) -> BTreeMap<String, String> {
     pairs
 }
 
-fn http(trial: &mut Trial, request: &HttpRequest) -> String {
+/// What is signed names whom it is for and nobody else.
+fn sign(trial: &mut Trial, request: &SignRequest) -> String {
+    let input = request.input.expose();
+    trial.check_shown(input);
+    let issuer = request.issuer.as_str();
+    let claims = claims_of(input);
+    match request.purpose {
+        SigningPurpose::ClientAssertion => {
+            assert_eq!(claims["aud"], issuer, "another audience");
+            assert_eq!(claims["iss"], claims["sub"]);
+        }
+        SigningPurpose::DpopProof => {
+            let url = claims["htu"].as_str().expect("a URL");
+            assert_eq!(claims["htm"], "POST");
+            assert!(claims.get("ath").is_none(), "a token where none is sent");
+            assert!(!url.contains(['?', '#']), "{url}");
+        }
+    }
+    format!("{request:?} {input}")
+}
+
+fn claims_of(token: &str) -> Value {
+    let payload = token.split('.').nth(1).expect("a payload");
+    let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+    serde_json::from_slice(&payload).expect("JSON")
+}
+
+/// What was signed is sent once, to whom it names.
+fn spend(trial: &mut Trial, id: ActionId, proof: &str) {
+    let before = *trial.proofs.entry(proof.to_owned()).or_insert(id);
+    assert_eq!(before, id, "a proof is sent twice");
+}
+
+fn http(trial: &mut Trial, id: ActionId, request: &HttpRequest) -> String {
     let url = request.url.as_str();
     check_outgoing(url, trial.reach);
     assert_eq!(request.reach, trial.reach);
@@ -102,6 +152,7 @@ fn http(trial: &mut Trial, request: &HttpRequest) -> String {
         "a secret of an earlier flow"
     );
     let mut authorization = None;
+    let mut proof = None;
     for header in &request.headers {
         let value = header.value.expose();
         assert!(
@@ -113,11 +164,22 @@ fn http(trial: &mut Trial, request: &HttpRequest) -> String {
                 assert!(header.value.is_secret(), "a credential that can be shown");
                 authorization = Some(value);
             }
+            "dpop" => {
+                assert!(header.value.is_secret(), "a proof that can be shown");
+                proof = Some(value);
+            }
             "accept" | "content-type" | "user-agent" | "mcp-protocol-version" => {
                 trial.check_shown(value);
             }
             other => panic!("a header that nobody expects: {other}"),
         }
+    }
+    if let Some(proof) = proof {
+        spend(trial, id, proof);
+        let claims = claims_of(proof);
+        let (bare, _) = url.split_once('?').unwrap_or((url, ""));
+        assert_eq!(claims["htu"], bare, "a proof for another URL");
+        assert!(trial.ledger.knows(Endpoint::Token, url), "{url}");
     }
     match request.purpose {
         Purpose::ResourceMetadata | Purpose::ServerMetadata => {
@@ -137,7 +199,8 @@ fn http(trial: &mut Trial, request: &HttpRequest) -> String {
             }
             trial.check_shown(body);
             let document: Value = serde_json::from_str(body).expect("a registration is JSON");
-            assert!(document["redirect_uris"][0].is_string());
+            let in_browser = trial.settings.grant == GrantType::AuthorizationCode;
+            assert_eq!(document["redirect_uris"][0].is_string(), in_browser);
         }
         Purpose::CodeExchange => exchange(trial, url, body, authorization),
         Purpose::Refresh => {
@@ -151,6 +214,65 @@ fn http(trial: &mut Trial, request: &HttpRequest) -> String {
             );
             client_secret(trial, url, &form, authorization);
         }
+        Purpose::Grant => {
+            let form = form_of(body);
+            assert!(trial.ledger.knows(Endpoint::Token, url), "{url}");
+            assert!(!form.contains_key("code") && !form.contains_key("refresh_token"));
+            match form.get("assertion") {
+                None => assert_eq!(form["grant_type"], "client_credentials"),
+                Some(assertion) => {
+                    assert!(form["grant_type"].ends_with(":jwt-bearer"));
+                    let may = trial.ledger.may_receive(assertion, url);
+                    assert!(may, "an assertion goes to {url}");
+                    // A poll that a nonce was missing from has not been read.
+                    if proof.is_none() {
+                        spend(trial, id, assertion);
+                    }
+                }
+            }
+            client_secret(trial, url, &form, authorization);
+        }
+        Purpose::TokenExchange => {
+            let form = form_of(body);
+            assert_eq!(url, PROVIDER_TOKEN);
+            let may = trial.ledger.may_receive(&form["subject_token"], url);
+            assert!(may, "an identity goes to {url}");
+            client_secret(trial, url, &form, authorization);
+        }
+        Purpose::DeviceAuthorization => {
+            assert!(trial.ledger.knows(Endpoint::Device, url), "{url}");
+            client_secret(trial, url, &form_of(body), authorization);
+        }
+        Purpose::DevicePoll => {
+            let form = form_of(body);
+            let may = trial.ledger.may_receive(&form["device_code"], url);
+            assert!(may, "a device code goes to {url}");
+            client_secret(trial, url, &form, authorization);
+        }
+        Purpose::PushedAuthorization => {
+            assert!(trial.ledger.knows(Endpoint::Pushed, url), "{url}");
+            let form = form_of(body);
+            client_secret(trial, url, &form, authorization);
+            trial.seat.flow.pushed = Some(form);
+        }
+        Purpose::Revocation => {
+            assert!(trial.ledger.knows(Endpoint::Revocation, url), "{url}");
+            let form = form_of(body);
+            let may = trial.ledger.may_receive(&form["token"], url);
+            assert!(may, "a token goes to {url}");
+            client_secret(trial, url, &form, authorization);
+        }
+    }
+    if request.purpose != Purpose::Registration
+        && let Some(assertion) = form_of(body).get("client_assertion")
+    {
+        spend(trial, id, assertion);
+        let claims = claims_of(assertion);
+        let audience = claims["aud"].as_str().expect("one audience");
+        assert!(
+            trial.ledger.is_of(audience, url),
+            "an assertion for {audience} goes to {url}"
+        );
     }
     let headers: Vec<_> = request
         .headers
@@ -264,7 +386,19 @@ fn open_url(trial: &mut Trial, open: &OpenUrl) -> String {
         "{url} is none of {issuer}"
     );
     let (_, query) = url.split_once('?').expect("a query");
-    let form = form_of(query);
+    let mut form = form_of(query);
+    if form.contains_key("request_uri") {
+        let names: Vec<_> = form.keys().map(String::as_str).collect();
+        assert!(
+            !names.contains(&"state") && names.contains(&"client_id"),
+            "{url}"
+        );
+        match trial.seat.flow.pushed.take() {
+            Some(pushed) => form = pushed,
+            // A machine that was resumed after the request was handed over.
+            None => return url.into(),
+        }
+    }
     assert_eq!(form["response_type"], "code");
     assert_eq!(form["code_challenge_method"], "S256");
     assert_eq!(form["code_challenge"].len(), 43);
@@ -371,9 +505,10 @@ pub(crate) fn use_of_tokens(trial: &Trial) {
     let held = trial.held();
     let tokens = &held["body"]["grant"]["entries"][0]["tokens"];
     for url in &near {
-        let RequestHeaders::Ready(authorization) = machine.request_headers("POST", url, trial.now)
-        else {
-            continue;
+        let authorization = match machine.request_headers("POST", url, trial.now) {
+            RequestHeaders::Ready(authorization) => authorization,
+            RequestHeaders::Sign(proof) => proof.authorization(),
+            RequestHeaders::RefreshDue | RequestHeaders::Absent => continue,
         };
         let covers = tokens["resource"]["covers"].as_str().expect("a resource");
         assert!(

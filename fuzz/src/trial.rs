@@ -3,7 +3,7 @@
 //! A trial is one run: machines over one store, a clock and a random source. [`Trial::give`] hands an event to a machine and
 //! holds all that can be seen of it, before and after, against the rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub(crate) struct Seat {
     pub(crate) requests: u32,
     pub(crate) actions: u32,
     pub(crate) waits: u32,
+    /// Whether a device code was shown since the machine last rested.
+    pub(crate) polls: bool,
     pub(crate) flow: Flow,
     /// The grant that the store is known to hold, by its own word.
     pub(crate) stored: Value,
@@ -42,6 +44,7 @@ impl Seat {
             requests: 0,
             actions: 0,
             waits: 0,
+            polls: false,
             flow: Flow::default(),
             stored: Value::Null,
             claims: BTreeSet::new(),
@@ -69,6 +72,8 @@ pub(crate) struct Trial {
     pub(crate) seat: Seat,
     /// Whether snapshots are looked at: not on the way to where the input is read, which is the same for each.
     pub(crate) watched: bool,
+    /// The assertions and proofs that were signed, and the actions that carried them.
+    pub(crate) proofs: BTreeMap<String, ActionId>,
     /// Everything that came out, in order.
     pub(crate) told: String,
 }
@@ -88,6 +93,9 @@ impl Trial {
             marks.refresh.clone(),
             marks.secret.clone(),
             marks.code.clone(),
+            marks.assertion.clone(),
+            marks.device.clone(),
+            marks.signature.clone(),
         ]);
         if let Some(known) = &settings.preregistered {
             ledger.learn_owner(&client_secret, &known.issuer);
@@ -96,6 +104,9 @@ impl Trial {
                 ledger.learn_endpoint(issuer, Endpoint::Authorization, &endpoints.authorization);
                 ledger.learn_endpoint(issuer, Endpoint::Token, &endpoints.token);
             }
+        }
+        if let Some(provider) = &settings.identity_provider {
+            ledger.learn_endpoint(&provider.issuer, Endpoint::Token, &provider.token_endpoint);
         }
         let reach = if settings.server_url.starts_with("http://") {
             Reach::Loopback
@@ -115,6 +126,7 @@ impl Trial {
                 fault: Fault::None,
             },
             watched: true,
+            proofs: BTreeMap::new(),
             told: String::new(),
         };
         trial.look(Change::Seated);
@@ -205,6 +217,9 @@ impl Trial {
             if lost {
                 self.seat.flow.spend_code();
             }
+            if let Some(Task::Http(request)) = asked {
+                accepted::secrets(self, request, &body);
+            }
             let needs_word = matches!(after, PhaseKind::AwaitingCallback | PhaseKind::Exchanging);
             assert!(
                 acknowledged || after == phase || !needs_word,
@@ -294,6 +309,18 @@ impl Trial {
                 id,
                 client: client.clone(),
             }),
+            Answer::Signed(signature) => self.give(Event::Signed { id, signature }),
+            Answer::Assertion(assertion) => {
+                let asked = outstanding(&self.seat.machine).map(|action| action.task);
+                if let Some(Task::FetchAssertion(request)) = asked {
+                    let issuer = request.issuer.as_str();
+                    self.ledger.learn_owner(assertion.token.expose(), issuer);
+                }
+                self.give(Event::AssertionProvided {
+                    id,
+                    assertion: assertion.clone(),
+                })
+            }
             Answer::Declined(reason) => self.give(Event::Declined {
                 id,
                 reason: *reason,
@@ -369,7 +396,8 @@ impl Trial {
         let url = &self.settings.server_url;
         match self.seat.machine.request_headers("POST", url, self.now) {
             RequestHeaders::Ready(authorization) => Some(authorization.generation()),
-            _ => None,
+            RequestHeaders::Sign(proof) => Some(proof.authorization().generation()),
+            RequestHeaders::RefreshDue | RequestHeaders::Absent => None,
         }
     }
 

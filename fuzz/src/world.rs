@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcp_oauth_core::wire::form::encode_component;
 use mcp_oauth_core::{
-    Action, Cause, HttpRequest, ProvidedClient, Purpose, Refusal, Secret, StoreOp, Task,
+    Action, AssertionKind, AssertionPurpose, Cause, HttpRequest, ProvidedAssertion, ProvidedClient,
+    Purpose, Refusal, Secret, StoreOp, Task,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +24,8 @@ pub(crate) enum Answer {
     Callback(String),
     CallbackUrl(String),
     Client(ProvidedClient),
+    Signed(Vec<u8>),
+    Assertion(ProvidedAssertion),
     Declined(Refusal),
     Loaded(Option<Vec<u8>>),
     Done,
@@ -51,6 +56,9 @@ pub(crate) struct Marks {
     pub(crate) refresh: String,
     pub(crate) secret: String,
     pub(crate) code: String,
+    pub(crate) assertion: String,
+    pub(crate) device: String,
+    pub(crate) signature: String,
 }
 
 impl Marks {
@@ -61,6 +69,9 @@ impl Marks {
             refresh: mark("Rc"),
             secret: mark("Cs"),
             code: mark("Co"),
+            assertion: mark("As"),
+            device: mark("Dc"),
+            signature: mark("Sg"),
         }
     }
 
@@ -143,6 +154,22 @@ impl World {
         format!("{}n{number}", self.marks.code)
     }
 
+    /// A signature whose text begins with its mark.
+    fn signature(&mut self) -> Vec<u8> {
+        let number = self.number();
+        let mut text = format!("{}n{number}", self.marks.signature);
+        // 64 bytes.
+        text.extend(std::iter::repeat_n('A', 86 - text.len()));
+        URL_SAFE_NO_PAD.decode(text).expect("base64url")
+    }
+
+    /// A token that somebody else has signed, in the signature of which is its mark.
+    fn assertion(&mut self, claims: &Value) -> String {
+        let number = self.number();
+        let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
+        format!("e30.{claims}.{}n{number}", self.marks.assertion)
+    }
+
     /// The honest answer to an action. `taste` chooses among honest servers.
     pub(crate) fn answer(&mut self, action: &Action, server_url: &str, taste: u8) -> Answer {
         match &action.task {
@@ -165,6 +192,22 @@ impl World {
                     auth_method: None,
                 })
             }
+            Task::Sign(_) => Answer::Signed(self.signature()),
+            Task::FetchAssertion(request) => {
+                let claims = json!({
+                    "iss": request.issuer.as_str(),
+                    "aud": request.audience,
+                    "exp": 1.0e11,
+                });
+                Answer::Assertion(ProvidedAssertion {
+                    token: Secret::new(self.assertion(&claims)),
+                    kind: match request.purpose {
+                        AssertionPurpose::Workload => AssertionKind::Jwt,
+                        AssertionPurpose::Identity => AssertionKind::IdToken,
+                    },
+                })
+            }
+            Task::ShowCode(_) => Answer::Tick,
             Task::Store(op) => self.store(op),
             Task::Wait { .. } => Answer::Tick,
         }
@@ -217,9 +260,9 @@ impl World {
             Purpose::ServerMetadata => {
                 let issuer = issuer_of(request.url.as_str());
                 let methods: &[&str] = match taste & 3 {
-                    0 => &["client_secret_basic"],
-                    1 => &["none"],
-                    2 => &["client_secret_post"],
+                    0 => &["client_secret_basic", "private_key_jwt"],
+                    1 => &["none", "private_key_jwt"],
+                    2 => &["client_secret_post", "private_key_jwt"],
                     _ => &[],
                 };
                 Answer::json(
@@ -234,6 +277,12 @@ impl World {
                         "token_endpoint_auth_methods_supported": methods,
                         "client_id_metadata_document_supported": taste & 4 == 0,
                         "authorization_response_iss_parameter_supported": true,
+                        "device_authorization_endpoint": format!("{issuer}/device"),
+                        "pushed_authorization_request_endpoint": format!("{issuer}/push"),
+                        "revocation_endpoint": format!("{issuer}/revoke"),
+                        "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
+                        "authorization_grant_profiles_supported":
+                            ["urn:ietf:params:oauth:grant-profile:id-jag"],
                     }),
                 )
             }
@@ -247,14 +296,47 @@ impl World {
                     }),
                 )
             }
-            _ => {
+            Purpose::TokenExchange => {
+                let token = self.assertion(&json!({}));
+                Answer::json(
+                    200,
+                    &json!({
+                        "access_token": token,
+                        "issued_token_type": "urn:ietf:params:oauth:token-type:id-jag",
+                        "token_type": "N_A",
+                        "expires_in": 300,
+                    }),
+                )
+            }
+            Purpose::DeviceAuthorization => {
                 let number = self.number();
+                Answer::json(
+                    200,
+                    &json!({
+                        "device_code": format!("{}n{number}", self.marks.device),
+                        "user_code": "WDJB-MJHT",
+                        "verification_uri": "https://as.example/enter",
+                        "expires_in": 600,
+                    }),
+                )
+            }
+            Purpose::PushedAuthorization => {
+                let number = self.number();
+                Answer::json(
+                    201,
+                    &json!({ "request_uri": format!("urn:example:{number}"), "expires_in": 60 }),
+                )
+            }
+            Purpose::Revocation => Answer::raw(200, Vec::new()),
+            Purpose::CodeExchange | Purpose::Refresh | Purpose::Grant | Purpose::DevicePoll => {
+                let number = self.number();
+                let proved = request.headers.iter().any(|header| header.name == "dpop");
                 Answer::json(
                     200,
                     &json!({
                         "access_token": format!("{}n{number}", self.marks.access),
                         "refresh_token": format!("{}n{number}", self.marks.refresh),
-                        "token_type": "Bearer",
+                        "token_type": if proved { "DPoP" } else { "Bearer" },
                         "expires_in": 3600,
                     }),
                 )

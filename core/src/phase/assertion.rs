@@ -65,11 +65,7 @@ impl FetchingAssertion {
         })
     }
 
-    pub(super) fn provided(
-        self: Box<Self>,
-        given: ProvidedAssertion,
-        shared: &mut Shared,
-    ) -> Phase {
+    pub(super) fn provided(self, given: ProvidedAssertion, shared: &mut Shared) -> Phase {
         let config = shared.config.clone();
         let provider = config
             .identity_provider
@@ -101,7 +97,7 @@ impl FetchingAssertion {
         }
     }
 
-    pub(super) fn declined(self: Box<Self>, reason: Refusal, shared: &mut Shared) -> Phase {
+    pub(super) fn declined(self, reason: Refusal, shared: &mut Shared) -> Phase {
         let code = match reason {
             Refusal::NeedsUser => Code::NeedsUser,
             Refusal::Denied => Code::Cancelled,

@@ -347,7 +347,7 @@ impl Polling {
     }
 
     /// A passing fault: looks again later, after twice the pause or what the server asks for.
-    fn back_off(mut self: Box<Self>, wait: Option<u64>, shared: &mut Shared) -> Phase {
+    fn back_off(mut self, wait: Option<u64>, shared: &mut Shared) -> Phase {
         shared.note(Decision::SlowedDown);
         let doubled = self.waiting.interval_ms.saturating_mul(2);
         self.waiting.interval_ms = wait.unwrap_or(0).max(doubled);

@@ -90,9 +90,12 @@ impl Phase {
         if signer.is_none() && key.is_none() {
             return self;
         }
-        let Ok(id) = draw_id(rng) else {
-            return shared.fail(Failure::new(Code::EntropyFault, self.stage()));
+        // A source that repeats itself would have every proof refused as a replay (LOG-05).
+        let last = shared.memory.last_id.as_deref();
+        let Some(id) = draw_id(rng).ok().filter(|id| last != Some(id)) else {
+            return self.unsigned(|stage| Failure::new(Code::EntropyFault, stage), shared);
         };
+        shared.memory.last_id = Some(id.as_str().into());
         let now = shared.now();
         let request = if let Some(client_id) = signer {
             config.settings.client_key.as_ref().map(|key| {

@@ -250,7 +250,7 @@ impl Refreshing {
     }
 
     /// The request was not signed, and so not sent: nothing is lost.
-    pub(super) fn unsigned(self: Box<Self>, failure: Failure, shared: &mut Shared) -> Phase {
+    pub(super) fn unsigned(self, failure: Failure, shared: &mut Shared) -> Phase {
         fail(failure, false, shared)
     }
 

@@ -3,14 +3,18 @@
 use mcp_oauth_core::transition::leads_to;
 use mcp_oauth_core::*;
 
-use crate::host::{Host, REDIRECT, RESOURCE_METADATA, SERVER_METADATA};
+use crate::host::{Host, ID_TOKEN, REDIRECT, RESOURCE_METADATA, SERVER_METADATA};
 
 /// Several events of a kind, as answers to `id`.
 fn events(kind: EventKind, id: ActionId, host: &Host) -> Vec<Event<'static>> {
     fn reply(id: ActionId, status: u16, body: &'static str) -> Event<'static> {
         let response = HttpResponse {
             status,
-            headers: &[("retry-after", b"5"), ("location", b"/elsewhere")],
+            headers: &[
+                ("retry-after", b"5"),
+                ("location", b"/elsewhere"),
+                ("dpop-nonce", b"n"),
+            ],
             body: body.as_bytes(),
         };
         Event::Reply { id, response }
@@ -81,6 +85,19 @@ fn events(kind: EventKind, id: ActionId, host: &Host) -> Vec<Event<'static>> {
                 400,
                 r#"{"error":"invalid_client_metadata","error_description":"scope"}"#,
             ),
+            reply(id, 400, r#"{"error":"authorization_pending"}"#),
+            reply(id, 400, r#"{"error":"use_dpop_nonce"}"#),
+            reply(
+                id,
+                200,
+                r#"{"device_code":"d","user_code":"u","expires_in":9,"verification_uri":"https://a.example/"}"#,
+            ),
+            reply(id, 201, r#"{"request_uri":"urn:example:1"}"#),
+            reply(
+                id,
+                200,
+                r#"{"access_token":"j","token_type":"N_A","issued_token_type":"urn:ietf:params:oauth:token-type:id-jag"}"#,
+            ),
             reply(id, 302, ""),
             reply(id, 404, ""),
             reply(id, 429, ""),
@@ -122,6 +139,23 @@ fn events(kind: EventKind, id: ActionId, host: &Host) -> Vec<Event<'static>> {
                 },
             })
             .into(),
+        EventKind::Signed => [&[7; 64][..], &[7; 63]]
+            .map(|signature| Event::Signed { id, signature })
+            .into(),
+        EventKind::AssertionProvided => [
+            (ID_TOKEN, AssertionKind::IdToken),
+            (ID_TOKEN, AssertionKind::Jwt),
+            ("opaque", AssertionKind::RefreshToken),
+            ("", AssertionKind::Jwt),
+        ]
+        .map(|(token, kind)| Event::AssertionProvided {
+            id,
+            assertion: ProvidedAssertion {
+                token: Secret::new(token),
+                kind,
+            },
+        })
+        .into(),
         EventKind::Declined => [Refusal::NeedsUser, Refusal::Denied, Refusal::Unable]
             .map(|reason| Event::Declined { id, reason })
             .into(),

@@ -16,6 +16,24 @@ pub(crate) const SERVER_METADATA: &str = r#"{"issuer":"https://as.example",
     "authorization_endpoint":"https://as.example/authorize","token_endpoint":"https://as.example/token",
     "registration_endpoint":"https://as.example/register","code_challenge_methods_supported":["S256"],
     "token_endpoint_auth_methods_supported":["none"],"authorization_response_iss_parameter_supported":true}"#;
+/// A server that offers every grant, and all that goes with them.
+pub(crate) const EVERYTHING: &str = r#"{"issuer":"https://as.example",
+    "authorization_endpoint":"https://as.example/authorize","token_endpoint":"https://as.example/token",
+    "registration_endpoint":"https://as.example/register","code_challenge_methods_supported":["S256"],
+    "token_endpoint_auth_methods_supported":["none","client_secret_basic","private_key_jwt"],
+    "authorization_response_iss_parameter_supported":true,
+    "device_authorization_endpoint":"https://as.example/device",
+    "pushed_authorization_request_endpoint":"https://as.example/push",
+    "revocation_endpoint":"https://as.example/revoke","dpop_signing_alg_values_supported":["EdDSA"],
+    "authorization_grant_profiles_supported":["urn:ietf:params:oauth:grant-profile:id-jag"]}"#;
+pub(crate) const KEY: &str =
+    r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+/// An unsigned stand-in for an ID token of `https://idp.example` for the client `employee`.
+pub(crate) const ID_TOKEN: &str = concat!(
+    "e30.",
+    "eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlIiwiYXVkIjoiZW1wbG95ZWUiLCJleHAiOjEuMGUxMX0",
+    ".MARK-assertion"
+);
 pub(crate) const REGISTRATION: &str = r#"{"client_id":"client-1"}"#;
 
 /// The records of a store that several machines may share.
@@ -59,6 +77,7 @@ pub(crate) struct Host {
     pub(crate) now: Timestamp,
     pub(crate) records: Records,
     pub(crate) tokens: TokenEndpoint,
+    pub(crate) metadata: &'static str,
     pub(crate) registration: &'static str,
     /// What every debug print of an action was.
     pub(crate) seen: Vec<String>,
@@ -68,6 +87,33 @@ pub(crate) fn settings() -> Settings {
     Settings {
         server_url: SERVER.into(),
         ..Settings::default()
+    }
+}
+
+/// Settings for a grant beyond the browser.
+pub(crate) fn settings_for(grant: GrantType) -> Settings {
+    let key = PublicKey::from_jwk(KEY).expect("a key");
+    Settings {
+        grant,
+        preregistered: Some(Preregistered {
+            issuer: "https://as.example".into(),
+            client_id: "known".into(),
+            client_secret: None,
+            auth_method: Some(AuthMethod::PrivateKeyJwt),
+            endpoints: None,
+        }),
+        client_key: Some(key.clone()),
+        dpop: DpopUse::Always,
+        dpop_keys: vec![DpopKey { issuer: None, key }],
+        identity_provider: Some(IdentityProvider {
+            issuer: "https://idp.example".into(),
+            token_endpoint: "https://idp.example/token".into(),
+            client_id: "employee".into(),
+            client_secret: Some(Secret::new("MARK-idp")),
+            auth_method: None,
+        }),
+        pushed_authorization: true,
+        ..settings()
     }
 }
 
@@ -102,6 +148,7 @@ impl Host {
             now: Timestamp::from_seconds(1_800_000_000),
             records,
             tokens,
+            metadata: SERVER_METADATA,
             registration: REGISTRATION,
             seen: Vec::new(),
         }
@@ -216,6 +263,23 @@ impl Host {
                 self.now = self.now.max(*until);
                 self.give(Event::Tick)
             }
+            (Task::Sign(_), _) => self.give(Event::Signed {
+                id,
+                signature: b"MARK-signature, which is as long as one of Ed25519 or P-256 must",
+            }),
+            (Task::FetchAssertion(request), _) => {
+                let kind = match request.purpose {
+                    AssertionPurpose::Workload => AssertionKind::Jwt,
+                    AssertionPurpose::Identity => AssertionKind::IdToken,
+                };
+                let token = Secret::new(ID_TOKEN);
+                let assertion = ProvidedAssertion { token, kind };
+                self.give(Event::AssertionProvided { id, assertion })
+            }
+            (Task::ShowCode(code), _) => {
+                self.now = self.now.max(code.until);
+                self.give(Event::Tick)
+            }
             (task, _) => {
                 assert!(matches!(task, Task::AskForClient { .. }), "{task:?}");
                 self.give(Event::ClientProvided {
@@ -235,9 +299,28 @@ impl Host {
         let body = request.body.as_ref().map_or("", Secret::expose).to_owned();
         match request.purpose {
             Purpose::ResourceMetadata => (200, RESOURCE_METADATA.into()),
-            Purpose::ServerMetadata => (200, SERVER_METADATA.into()),
+            Purpose::ServerMetadata => (200, self.metadata.into()),
             Purpose::Registration => (201, self.registration.into()),
-            _ => (self.tokens.borrow_mut())(&body),
+            Purpose::DeviceAuthorization => (
+                200,
+                r#"{"device_code":"MARK-device","user_code":"WDJB-MJHT","expires_in":600,
+                    "verification_uri":"https://as.example/enter"}"#
+                    .into(),
+            ),
+            Purpose::PushedAuthorization => (201, r#"{"request_uri":"urn:example:1"}"#.into()),
+            Purpose::TokenExchange => (
+                200,
+                r#"{"access_token":"MARK-id-jag","token_type":"N_A",
+                    "issued_token_type":"urn:ietf:params:oauth:token-type:id-jag"}"#
+                    .into(),
+            ),
+            Purpose::Revocation => (200, String::new()),
+            Purpose::CodeExchange | Purpose::Refresh | Purpose::Grant | Purpose::DevicePoll => {
+                let (status, body) = (self.tokens.borrow_mut())(&body);
+                let proved = request.headers.iter().any(|header| header.name == "dpop");
+                let kind = if proved { "DPoP" } else { "Bearer" };
+                (status, body.replace("Bearer", kind))
+            }
         }
     }
 
@@ -308,6 +391,14 @@ impl Host {
         host
     }
 
+    /// A host that uses all that there is, and whose server offers it.
+    pub(crate) fn with_everything(grant: GrantType) -> Self {
+        let mut host = Self::new(settings_for(grant));
+        host.metadata = EVERYTHING;
+        host.run();
+        host
+    }
+
     /// A host whose machine is in this phase, by the shortest way.
     pub(crate) fn in_phase(phase: PhaseKind) -> Self {
         use PhaseKind as P;
@@ -339,6 +430,35 @@ impl Host {
             }
             P::SigningOut | P::SignedOut => {
                 let mut host = Self::signed_in();
+                let forget_client = false;
+                host.give(Event::SignOut { forget_client })
+                    .expect("no misuse");
+                host.until(phase);
+                host
+            }
+            P::Signing
+            | P::Granting
+            | P::FetchingAssertion
+            | P::ExchangingIdentity
+            | P::RequestingCode
+            | P::AwaitingDevice
+            | P::Polling
+            | P::PushingRequest => {
+                let mut host = Self::with_everything(match phase {
+                    P::Signing | P::Granting => GrantType::ClientCredentials,
+                    P::FetchingAssertion => GrantType::WorkloadIdentity,
+                    P::ExchangingIdentity => GrantType::EnterpriseManaged,
+                    P::PushingRequest => GrantType::AuthorizationCode,
+                    _ => GrantType::DeviceCode,
+                });
+                host.give(Event::Connect).expect("no misuse");
+                host.until(phase);
+                host
+            }
+            P::Revoking => {
+                let mut host = Self::with_everything(GrantType::AuthorizationCode);
+                host.give(Event::Connect).expect("no misuse");
+                host.run();
                 let forget_client = false;
                 host.give(Event::SignOut { forget_client })
                     .expect("no misuse");

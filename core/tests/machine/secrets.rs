@@ -77,6 +77,80 @@ fn no_secret_shows_in_anything_that_prints() {
     }
 }
 
+// LOG-01, LOG-03, EMA-11, WIF-07, DPP-13, CCR-13
+#[test]
+fn no_assertion_signature_or_proof_shows_or_is_kept() {
+    // What the signature of the host is in a token.
+    let signature = "TUFSSy1zaWduYXR1cmU";
+    for grant in [
+        GrantType::AuthorizationCode,
+        GrantType::DeviceCode,
+        GrantType::ClientCredentials,
+        GrantType::WorkloadIdentity,
+        GrantType::EnterpriseManaged,
+    ] {
+        let mut host = Host::with_everything(grant);
+        host.tokens = marked().tokens;
+        let mut requests = String::new();
+        let look = |host: &Host| {
+            let next = format!("{:?}", host.machine.next());
+            for mark in ["MARK", signature, "eyJ0eXAi"] {
+                assert!(!next.contains(mark), "{grant:?}: {mark} shows: {next}");
+                assert!(!shown(host).contains(mark), "{grant:?}: {mark} shows: {}", shown(host));
+            }
+            let snapshot = host.machine.snapshot();
+            let records = host.records.borrow();
+            let records = records.values().map(|(_, record)| record.as_slice());
+            for kept in records.chain([snapshot.expose()]) {
+                let kept = String::from_utf8_lossy(kept);
+                for mark in ["MARK-assertion", "MARK-id-jag", "MARK-idp", signature] {
+                    assert!(!kept.contains(mark), "{grant:?}: {mark} is kept: {kept}");
+                }
+            }
+        };
+        host.give(Event::Connect).expect("no misuse");
+        for forget in [false, true] {
+            for _ in 0..40 {
+                let Some(action) = host.action() else { break };
+                look(&host);
+                if let Task::Http(request) = &action.task {
+                    requests += request.body.as_ref().map_or("", Secret::expose);
+                    let headers = request.headers.iter();
+                    headers.for_each(|header| requests += header.value.expose());
+                }
+                host.step();
+            }
+            look(&host);
+            if !forget {
+                assert_eq!(host.machine.phase(), PhaseKind::Authorized, "{grant:?}");
+                let headers = host.machine.request_headers("POST", SERVER, host.now);
+                let RequestHeaders::Sign(proof) = headers else {
+                    panic!("a token that is bound to a key");
+                };
+                let draft = proof.draft(&mut host.rng).expect("a source");
+                let proof = draft.compact(&[7; 64]).expect("a signature");
+                let debug = format!("{draft:?} {proof:?}");
+                assert!(!debug.contains("eyJ0") && !debug.contains("MARK"), "{debug}");
+                let forget_client = false;
+                host.give(Event::SignOut { forget_client })
+                    .expect("no misuse");
+            }
+        }
+        assert!(
+            requests.contains(signature),
+            "{grant:?}: nothing was signed"
+        );
+        let event = Event::AssertionProvided {
+            id: ActionId::from_number(1),
+            assertion: ProvidedAssertion {
+                token: Secret::new("MARK-assertion"),
+                kind: AssertionKind::Jwt,
+            },
+        };
+        assert!(!format!("{event:?}").contains("MARK"), "{event:?}");
+    }
+}
+
 // LOG-01, URL-06, RSP-16, TOK-12
 #[test]
 fn what_a_server_says_is_shown_only_where_it_is_meant_for_people_and_made_safe() {
