@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 /// Members that RFC 7591 §2 and OpenID Connect Registration §2 know and a client of this kind may
 /// send.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "application_type",
     "client_name",
     "client_uri",
@@ -30,6 +30,7 @@ const KNOWN: [&str; 17] = [
     "software_statement",
     "software_version",
     "token_endpoint_auth_method",
+    "token_endpoint_auth_signing_alg",
     "tos_uri",
 ];
 
