@@ -9,7 +9,7 @@ mod shared;
 use std::any::Any;
 use std::pin::Pin;
 
-use mcp_oauth_core::{CallbackText, OpenUrl, Refusal, Secret};
+use mcp_oauth_core::{CallbackText, OpenUrl, Refusal, Secret, ShowCode};
 use tokio::sync::mpsc;
 
 use crate::http::Network;
@@ -19,7 +19,8 @@ pub use headless::Headless;
 pub use needs_user::NeedsUser;
 pub use shared::SharedListener;
 
-/// What a [`UserAgent`] does, in time; or why it will not.
+/// What a [`UserAgent`], a [`Signer`](crate::Signer) or an [`AssertionSource`](crate::AssertionSource) does, in time; or why it
+/// will not.
 pub type AgentFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
 
 /// Brings the user to the authorization server and their answer back (RFC 8252).
@@ -36,6 +37,16 @@ pub trait UserAgent: Send + Sync {
     /// # Errors
     /// The refusal that the flow then ends with.
     fn open<'a>(&'a self, request: &'a OpenUrl, network: &'a Network) -> AgentFuture<'a, Opened>;
+
+    /// Shows the person a code and where to enter it, on any device (RFC 8628 §3.3): once for each code. Must not wait for the
+    /// person: the machine asks the server whether they have finished. It belongs on the person's screen, not into a log.
+    ///
+    /// # Errors
+    /// The refusal that the flow then ends with; by default, that a person is needed.
+    fn show_code<'a>(&'a self, code: &'a ShowCode) -> AgentFuture<'a, ()> {
+        let _ = code;
+        Box::pin(async { Err(Refusal::NeedsUser) })
+    }
 }
 
 /// What came of opening the page.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use mcp_oauth_core::{Config, Issuer, OpenUrl, ProvidedClient, ProvidedTokens, Secret, TraceEntry};
 
 use crate::agent::UserAgent;
+use crate::assertion::AssertionSource;
 use crate::drive::{Driver, Errand, Settled};
 use crate::error::{BuildError, Error};
+use crate::signer::Signer;
 use crate::store::Store;
 
 /// One account at one MCP server. Cheap to clone; all clones are one.
@@ -22,6 +24,7 @@ pub struct Authorizer(Arc<Driver>);
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     header: Secret,
+    proof: Option<Secret>,
     generation: u64,
 }
 
@@ -29,13 +32,28 @@ impl Token {
     pub(crate) fn new(header: &str, generation: u64) -> Self {
         Self {
             header: Secret::new(header),
+            proof: None,
             generation,
         }
     }
 
-    /// The value of the `Authorization` header, `Bearer …`. For this request alone: a redirect must not carry it elsewhere.
+    pub(crate) fn with_proof(self, proof: Secret) -> Self {
+        Self {
+            proof: Some(proof),
+            ..self
+        }
+    }
+
+    /// The value of the `Authorization` header, `Bearer …` or `DPoP …`. For this request alone: a redirect must not carry it
+    /// elsewhere.
     pub fn header(&self) -> &Secret {
         &self.header
+    }
+
+    /// The value of the `DPoP` header, where the token is bound to a key (RFC 9449 §7.1). Good for one request with the method and
+    /// URL that it was asked for: whoever repeats the request asks for the token again.
+    pub fn proof(&self) -> Option<&Secret> {
+        self.proof.as_ref()
     }
 
     /// To be given back with [`Challenged`], should the server refuse it.
@@ -80,6 +98,8 @@ pub struct Builder {
     pub(crate) user_agent: Option<Arc<dyn UserAgent>>,
     pub(crate) observer: Box<Observer>,
     pub(crate) client: Box<ClientSource>,
+    pub(crate) signer: Option<Arc<dyn Signer>>,
+    pub(crate) assertions: Option<Arc<dyn AssertionSource>>,
 }
 
 pub(crate) type Observer = dyn Fn(&TraceEntry) + Send + Sync;
@@ -126,6 +146,20 @@ impl Builder {
         self
     }
 
+    /// Who signs with the keys whose public halves the settings name (`client_key`, `dpop_keys`).
+    #[must_use]
+    pub fn signer(mut self, signer: Arc<dyn Signer>) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
+    /// Who has assertions of the workload or the user, for the grants that begin with one.
+    #[must_use]
+    pub fn assertions(mut self, source: Arc<dyn AssertionSource>) -> Self {
+        self.assertions = Some(source);
+        self
+    }
+
     /// Makes the authorizer. Nothing is read or sent yet.
     ///
     /// # Errors
@@ -145,6 +179,8 @@ impl Authorizer {
             user_agent: None,
             observer: Box::new(|_| ()),
             client: Box::new(|_, _| None),
+            signer: None,
+            assertions: None,
         }
     }
 
@@ -162,17 +198,30 @@ impl Authorizer {
     /// # Errors
     /// Why the token could not be refreshed, or what the flow that was waited for ended with.
     pub async fn token(&self, method: &str, url: &str) -> Result<Option<Token>, Error> {
-        if let Some(token) = self.0.ready_token(method, url) {
-            return Ok(Some(token));
-        }
-        let errand = Errand::Token {
-            method: method.into(),
-            url: url.into(),
+        let held = match self.0.held(method, url) {
+            Some(held) => Some(held),
+            None => {
+                let errand = Errand::Token {
+                    method: method.into(),
+                    url: url.into(),
+                };
+                match self.settle(errand).await? {
+                    Settled::Token(held) => held,
+                    Settled::Done | Settled::Recovered(_) => None,
+                }
+            }
         };
-        match self.settle(errand).await? {
-            Settled::Token(token) => Ok(token),
-            Settled::Done | Settled::Recovered(_) => Ok(None),
+        match held {
+            // Signed here and not in the flow: requests do not wait for each other's signatures.
+            Some(held) => self.0.prove(held).await.map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// Takes the value of the `DPoP-Nonce` header of an answer of the MCP server: of each that has one, whatever its status, and
+    /// before [`recover`](Self::recover) (RFC 9449 §8.2, §9). The next proof carries it.
+    pub fn take_nonce(&self, value: &[u8]) {
+        self.0.take_nonce(value);
     }
 
     /// Answers a 401 or 403: refreshes, asks for more scopes or signs in anew, as the challenge demands.

@@ -3,6 +3,7 @@
 mod answer;
 mod apart;
 mod errand;
+mod token;
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,19 +13,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use getrandom::SysRng;
 use mcp_oauth_core::{
     Action, ActionId, Cause, Code, Config, Context, Event, Failure, HttpRequest, Machine, Method,
-    Misuse, Next, OpenUrl, Outcome, Reach, Refusal, RequestHeaders, StoreOp, Task, Timestamp,
-    Verdict,
+    Misuse, Next, OpenUrl, Outcome, Reach, Refusal, ShowCode, SignRequest, StoreOp, Task,
+    Timestamp, Verdict,
 };
 use tokio::sync::watch;
 
 use crate::agent::{Opened, Redirect, UserAgent};
-use crate::authorizer::{Builder, ClientSource, Observer, Token};
+use crate::assertion::AssertionSource;
+use crate::authorizer::{Builder, ClientSource, Observer};
 use crate::error::{BuildError, Error};
 use crate::http::Network;
+use crate::signer::Signer;
 use crate::store::{Store, StoreError};
 
 use answer::Answer;
 pub(crate) use errand::{Errand, Settled};
+pub(crate) use token::Held;
 
 /// A machine and all that it needs.
 pub(crate) struct Driver {
@@ -47,6 +51,8 @@ struct Surroundings {
     networks: [Network; 3],
     observer: Box<Observer>,
     client: Box<ClientSource>,
+    signer: Option<Arc<dyn Signer>>,
+    assertions: Option<Arc<dyn AssertionSource>>,
 }
 
 /// What reaches a flow from outside while it waits.
@@ -80,6 +86,8 @@ struct Flow {
     redirect: Option<Redirect>,
     /// The action that was begun last.
     begun: Option<ActionId>,
+    /// The code that the person has been shown.
+    shown: Option<Box<str>>,
     /// Of the requests so far, and so of the pages to come.
     reach: Reach,
     /// The page that a person must see, and that nobody here can show them: its sign-in goes on wherever its callback arrives.
@@ -112,6 +120,8 @@ impl Driver {
             networks: [Reach::Public, Reach::Private, Reach::Loopback].map(Network::new),
             observer: builder.observer,
             client: builder.client,
+            signer: builder.signer,
+            assertions: builder.assertions,
         };
         Ok(Self::over(machine, agent, Arc::new(surroundings)))
     }
@@ -122,6 +132,7 @@ impl Driver {
             flow: tokio::sync::Mutex::new(Flow {
                 redirect: None,
                 begun: None,
+                shown: None,
                 reach: surroundings.config.reach(),
                 page: None,
                 trouble: None,
@@ -131,17 +142,6 @@ impl Driver {
             calls: watch::Sender::default(),
             agent,
             surroundings,
-        }
-    }
-
-    /// The token, if it can be had without doing anything.
-    pub(crate) fn ready_token(&self, method: &str, url: &str) -> Option<Token> {
-        match self.machine().request_headers(method, url, now()) {
-            RequestHeaders::Ready(authorization) => Some(Token::new(
-                authorization.expose(),
-                authorization.generation(),
-            )),
-            _ => None,
         }
     }
 
@@ -290,7 +290,38 @@ impl Driver {
                 Some(client) => Answer::Client(client),
                 None => Answer::Declined(Refusal::Unable),
             },
+            Task::Sign(request) => match self.sign(request).await {
+                Ok(signature) => Answer::Signature(signature),
+                Err(refusal) => Answer::Declined(refusal),
+            },
+            Task::FetchAssertion(request) => {
+                let fetched = match &self.surroundings.assertions {
+                    Some(source) => source.fetch(request).await,
+                    None => Err(Refusal::Unable),
+                };
+                fetched.map_or_else(Answer::Declined, Answer::Assertion)
+            }
+            Task::ShowCode(code) => self.show_code(code, flow).await,
         })
+    }
+
+    async fn sign(&self, request: &SignRequest) -> Result<Vec<u8>, Refusal> {
+        match &self.surroundings.signer {
+            Some(signer) => signer.sign(request).await,
+            None => Err(Refusal::Unable),
+        }
+    }
+
+    /// The code is asked to be shown again after each poll: a person needs to see it once.
+    async fn show_code(&self, code: &ShowCode, flow: &mut Flow) -> Answer {
+        if flow.shown.as_ref() != Some(&code.user_code) {
+            if let Err(refusal) = self.agent.show_code(code).await {
+                return Answer::Declined(refusal);
+            }
+            flow.shown = Some(code.user_code.clone());
+        }
+        // The deadline ends it.
+        std::future::pending().await
     }
 
     async fn send(&self, request: &HttpRequest, again: bool) -> Answer {

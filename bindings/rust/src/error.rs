@@ -42,6 +42,10 @@ pub enum Error {
     /// The tokens that the caller brings cannot be kept.
     #[error("{0}")]
     Refused(Misuse),
+    /// The token is bound to a key, and the proof that goes with it could not be signed: there is no [`Signer`](crate::Signer), or
+    /// it has not got that key.
+    #[error("the token is bound to a key, and nobody here can sign with it")]
+    Unsigned,
     /// The credential store failed.
     #[error("{failure}: {cause}")]
     Store {
@@ -50,7 +54,7 @@ pub enum Error {
         /// The failure that the flow ended with.
         failure: Failure,
     },
-    /// The machine did not take what the user agent or the client source gave it.
+    /// The machine did not take what the user agent, the signer or one of the sources gave it.
     #[error("{failure}: {cause}")]
     Misuse {
         /// What was wrong with it.
@@ -71,14 +75,18 @@ impl Error {
             | Self::Failed(failure)
             | Self::Store { failure, .. }
             | Self::Misuse { failure, .. } => Some(failure),
-            Self::UnknownSignIn | Self::Unread(_) | Self::Refused(_) | Self::Interrupted => None,
+            Self::UnknownSignIn
+            | Self::Unread(_)
+            | Self::Refused(_)
+            | Self::Unsigned
+            | Self::Interrupted => None,
         }
     }
 
     /// What to do about it.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Refused(_) => Advice::Reconfigure,
+            Self::Refused(_) | Self::Unsigned => Advice::Reconfigure,
             other => other.failure().map_or(Advice::Restart, Failure::advice),
         }
     }

@@ -39,7 +39,8 @@ pub struct NetworkReply {
 }
 
 impl Network {
-    pub(crate) fn new(reach: Reach) -> Self {
+    /// The network within this reach.
+    pub fn new(reach: Reach) -> Self {
         Self {
             reach,
             clients: Default::default(),

@@ -33,20 +33,22 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+mod assertion;
 mod authorizer;
 mod drive;
 mod error;
 mod http;
 #[cfg(feature = "rmcp")]
 pub mod rmcp;
-#[cfg(feature = "local-keys")]
 pub mod signer;
 pub mod store;
 
 pub use agent::{Headless, NeedsUser, SystemBrowser, UserAgent};
+pub use assertion::{AssertionSource, FileAssertion};
 pub use authorizer::{Authorizer, Builder, Challenged, Recovery, Token};
 pub use error::{BuildError, Error};
 pub use http::{Network, NetworkReply};
+pub use signer::Signer;
 pub use store::Store;
 
 /// The example of the document, compiled.

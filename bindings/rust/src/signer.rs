@@ -1,40 +1,30 @@
 //! Who signs for the machine, which never sees a private key?
 
+#[cfg(feature = "local-keys")]
 mod encoding;
+#[cfg(feature = "local-keys")]
+mod local;
+#[cfg(feature = "local-keys")]
 mod private_key;
-#[cfg(test)]
+#[cfg(all(test, feature = "local-keys"))]
 mod tests;
 
+use mcp_oauth_core::SignRequest;
+
+use crate::agent::AgentFuture;
+
+#[cfg(feature = "local-keys")]
+pub use local::LocalSigner;
+#[cfg(feature = "local-keys")]
 pub use private_key::{KeyError, PrivateKey};
 
-/// How a JWS is signed (RFC 7518 §3.1, RFC 8037 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl Algorithm {
-    /// The registered name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-            Self::Ps256 => "PS256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    /// The algorithm of this name, if it is one of these.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Es256, Self::Rs256, Self::Ps256, Self::EdDsa]
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
-    }
+/// Signs client assertions and proofs of possession, with keys that it keeps: in this process, in hardware or at a remote
+/// service. Proofs are signed for every request to the MCP server, and many at once.
+pub trait Signer: Send + Sync {
+    /// The raw signature of a JWS (RFC 7518 §3; for ES256 the 64 bytes of R and S, never DER) over the bytes of the request's
+    /// `input`, with the key that its `thumbprint` names.
+    ///
+    /// # Errors
+    /// The refusal that the flow then ends with, [`Unable`](mcp_oauth_core::Refusal::Unable) where there is no such key.
+    fn sign<'a>(&'a self, request: &'a SignRequest) -> AgentFuture<'a, Vec<u8>>;
 }

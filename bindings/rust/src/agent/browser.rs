@@ -4,7 +4,7 @@ mod command;
 
 use std::time::Duration;
 
-use mcp_oauth_core::{OpenUrl, Refusal};
+use mcp_oauth_core::{OpenUrl, Refusal, ShowCode};
 use tokio::process::Command;
 
 use super::{AgentFuture, Opened, Redirect, UserAgent, listener};
@@ -17,10 +17,11 @@ use crate::http::Network;
 #[derive(Default)]
 pub struct SystemBrowser {
     keep_port: bool,
-    show: Option<Box<Show>>,
+    show: Option<Box<Show<OpenUrl>>>,
+    show_codes: Option<Box<Show<ShowCode>>>,
 }
 
-type Show = dyn Fn(&OpenUrl) + Send + Sync;
+type Show<T> = dyn Fn(&T) + Send + Sync;
 
 /// A browser that fails does so at once; one that still runs by then is a browser.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -46,6 +47,13 @@ impl SystemBrowser {
         self.show = Some(Box::new(show));
         self
     }
+
+    /// How codes are shown to a person who signs in on another device. Without this they are written to stderr.
+    #[must_use]
+    pub fn show_codes(mut self, show: impl Fn(&ShowCode) + Send + Sync + 'static) -> Self {
+        self.show_codes = Some(Box::new(show));
+        self
+    }
 }
 
 impl UserAgent for SystemBrowser {
@@ -69,6 +77,20 @@ impl UserAgent for SystemBrowser {
             let show = self.show.as_ref().ok_or(Refusal::Unable)?;
             show(request);
             Ok(Opened::Shown)
+        })
+    }
+
+    fn show_code<'a>(&'a self, code: &'a ShowCode) -> AgentFuture<'a, ()> {
+        Box::pin(async {
+            match &self.show_codes {
+                Some(show) => show(code),
+                None => eprintln!(
+                    "To sign in, open {} on any device and enter the code {}",
+                    code.verification_uri.as_str(),
+                    code.user_code
+                ),
+            }
+            Ok(())
         })
     }
 }

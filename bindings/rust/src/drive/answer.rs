@@ -1,7 +1,8 @@
 //! What came of an action?
 
 use mcp_oauth_core::{
-    ActionId, Cause, Event, HttpResponse, ProvidedClient, Refusal, SecretBytes, StoreResult,
+    ActionId, Cause, Event, HttpResponse, ProvidedAssertion, ProvidedClient, Refusal, SecretBytes,
+    StoreResult,
 };
 
 use crate::agent::Callback;
@@ -18,6 +19,8 @@ pub(super) enum Answer {
     /// Handed over by the user agent: the only one.
     CameBack(Callback),
     Client(ProvidedClient),
+    Signature(Vec<u8>),
+    Assertion(ProvidedAssertion),
     Declined(Refusal),
     Loaded(Option<SecretBytes>),
     Written(Written),
@@ -49,6 +52,11 @@ impl Answer {
             Self::Client(client) => Event::ClientProvided {
                 id,
                 client: client.clone(),
+            },
+            Self::Signature(signature) => Event::Signed { id, signature },
+            Self::Assertion(assertion) => Event::AssertionProvided {
+                id,
+                assertion: assertion.clone(),
             },
             Self::Declined(reason) => Event::Declined {
                 id,

@@ -8,8 +8,8 @@ use mcp_oauth_core::{
 };
 use tokio::sync::watch;
 
-use super::{Calls, Driver, Flow, now};
-use crate::authorizer::{Challenged, Recovery, Token};
+use super::{Calls, Driver, Flow, Held, now};
+use crate::authorizer::{Challenged, Recovery};
 use crate::error::Error;
 
 /// Most refreshes for one token: where it lives for seconds, one that another process got may have expired when it is found.
@@ -33,7 +33,7 @@ pub(crate) enum Errand {
 /// What a caller gets.
 pub(crate) enum Settled {
     Done,
-    Token(Option<Token>),
+    Token(Option<Held>),
     Recovered(Recovery),
 }
 
@@ -77,7 +77,7 @@ impl Driver {
                     }
                     self.tell_and_run(Event::Refresh, flow, &mut calls).await?;
                 }
-                Ok(Settled::Token(self.ready_token(&method, &url)))
+                Ok(Settled::Token(self.held(&method, &url)))
             }
             Errand::Recover(challenged) => {
                 let recovery = self.answer_challenge(&challenged, flow, &mut calls).await?;

@@ -21,6 +21,8 @@ const MAX_REPEATS: usize = 8;
 const MAX_REDIRECTS: usize = 5;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const PROOF: HeaderName = HeaderName::from_static("dpop");
+const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
 /// A request that can be sent any number of times.
@@ -47,7 +49,14 @@ impl Outgoing {
         auth_header: Option<String>,
         custom: HashMap<HeaderName, HeaderValue>,
     ) -> super::Result<Self> {
-        let reserved = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, SESSION, LAST_EVENT];
+        let reserved = [
+            ACCEPT,
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            SESSION,
+            LAST_EVENT,
+            PROOF,
+        ];
         let conflict = match auth_header {
             Some(_) => Some(&AUTHORIZATION),
             None => custom.keys().find(|name| reserved.contains(name)),
@@ -142,11 +151,21 @@ impl AuthorizedClient {
                 .map_err(|_| RequestError::Unsendable("token"))?;
             value.set_sensitive(true);
             builder = builder.header(AUTHORIZATION, value);
+            if let Some(proof) = token.proof() {
+                let mut value = HeaderValue::from_str(proof.expose())
+                    .map_err(|_| RequestError::Unsendable("proof"))?;
+                value.set_sensitive(true);
+                builder = builder.header(PROOF, value);
+            }
         }
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
-        Ok(builder.send().await?)
+        let response = builder.send().await?;
+        if let Some(nonce) = response.headers().get(NONCE) {
+            self.authorizer.take_nonce(nonce.as_bytes());
+        }
+        Ok(response)
     }
 
     fn failed(&self, error: Error) -> RequestError {

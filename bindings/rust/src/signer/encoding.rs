@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek as ed25519;
-use mcp_oauth_core::Secret;
+use mcp_oauth_core::{Algorithm, Secret};
 use p256::SecretKey;
 use p256::pkcs8::der::SecretDocument;
 use p256::pkcs8::{EncodePrivateKey, LineEnding, ObjectIdentifier, PrivateKeyInfoRef};
@@ -12,7 +12,6 @@ use rsa::{BoxedUint, RsaPrivateKey};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::Algorithm;
 use super::private_key::{KeyError, Material, PrivateKey, checked};
 
 /// RFC 5480 §2.1.1.

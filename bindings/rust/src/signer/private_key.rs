@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek as ed25519;
 use getrandom::{SysRng, rand_core::UnwrapErr};
-use mcp_oauth_core::Secret;
+use mcp_oauth_core::{Algorithm, Secret};
 use p256::ecdsa::signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _};
 use p256::elliptic_curve::Generate as _;
 use rsa::traits::PublicKeyParts as _;
@@ -14,7 +14,6 @@ use rsa::{RsaPrivateKey, pkcs1v15, pss};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Algorithm;
 use super::encoding;
 
 /// A private key and the one algorithm that it signs with. Wiped when dropped; never printed.
