@@ -35,6 +35,10 @@ impl Fault {
         Self::new(2, message)
     }
 
+    pub(crate) fn misconfigured(message: impl Into<String>) -> Self {
+        Self::new(5, message)
+    }
+
     /// After a result that says so itself.
     pub(crate) fn reported(message: impl Into<String>) -> Self {
         Self {
@@ -78,13 +82,13 @@ impl From<Error> for Fault {
 
 impl From<ConfigError> for Fault {
     fn from(error: ConfigError) -> Self {
-        Self::new(5, error.to_string())
+        Self::misconfigured(error.to_string())
     }
 }
 
 impl From<BuildError> for Fault {
     fn from(error: BuildError) -> Self {
-        Self::new(5, error.to_string())
+        Self::misconfigured(error.to_string())
     }
 }
 

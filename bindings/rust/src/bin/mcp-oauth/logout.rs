@@ -8,12 +8,20 @@ use serde_json::json;
 
 use crate::arguments::Logout;
 use crate::exit::Fault;
+use crate::keys::Keys;
 use crate::open;
 use crate::report::Report;
+use crate::settings::{USER_AGENT, reach};
 
 pub(crate) async fn run(logout: Logout, report: &Report) -> Result<(), Fault> {
+    let keys = Keys::read(logout.client_key.as_deref(), None)?;
     let config = Config::new(Settings {
         server_url: logout.url.clone(),
+        reach: reach(&logout.url, logout.allow_private_network),
+        client_key: keys.client_key()?,
+        dpop_keys: keys.dpop_keys()?,
+        revoke_on_sign_out: !logout.no_revoke,
+        user_agent: USER_AGENT.into(),
         ..Settings::default()
     })?;
     let store = open::store(&logout.keeping).await?;
@@ -28,6 +36,7 @@ pub(crate) async fn run(logout: Logout, report: &Report) -> Result<(), Fault> {
             .account(&logout.account)
             .store(store)
             .user_agent(Arc::new(NeedsUser))
+            .signer(keys.into_signer())
             .observer(move |entry| observer.decision(entry))
             .build()?
             .sign_out(logout.forget_client)

@@ -2,8 +2,10 @@
 
 mod arguments;
 mod call;
+mod client_document;
 mod demo;
 mod exit;
+mod keys;
 mod login;
 mod logout;
 mod open;
@@ -46,6 +48,7 @@ async fn run(command: Command, report: &Report) -> Result<(), Fault> {
         Command::Status(status) => status::run(status, report).await,
         Command::Logout(logout) => logout::run(logout, report).await,
         Command::Call(call) => call::run(call, report).await,
+        Command::ClientDocument(command) => client_document::run(command, report).await,
         Command::Demo => demo::run(report).await,
     }
 }

@@ -9,9 +9,10 @@ use url::Url;
 
 use crate::arguments::{Keeping, Server};
 use crate::exit::Fault;
+use crate::keys::Keys;
 use crate::person::Announced;
 use crate::report::Report;
-use crate::settings::settings;
+use crate::settings::{assertions, settings};
 
 /// The store that was chosen.
 pub(crate) async fn store(keeping: &Keeping) -> Result<Arc<dyn Store>, Fault> {
@@ -27,21 +28,29 @@ pub(crate) async fn authorizer(
     report: &Report,
 ) -> Result<(Authorizer, Arc<dyn Store>), Fault> {
     let report = *report;
-    let (settings, client) = settings(server)?;
+    let dpop = server.grant.dpop.as_ref();
+    let keys = Keys::read(
+        server.client.client_key.as_deref(),
+        dpop.map(Option::as_deref),
+    )?;
+    let (settings, client) = settings(server, &keys)?;
     let config = Config::new(settings)?;
     let store = store(&server.keeping).await?;
     let user_agent: Arc<dyn UserAgent> = match server.headless {
         true => Arc::new(Headless::new()),
         false => Arc::new(Announced::new(report, has_port(server))),
     };
-    let authorizer = Authorizer::builder(config)
+    let mut builder = Authorizer::builder(config)
         .account(&server.account)
         .store(Arc::clone(&store))
         .user_agent(user_agent)
         .observer(move |entry| report.decision(entry))
         .client_source(move |_, _| client.clone())
-        .build()?;
-    Ok((authorizer, store))
+        .signer(keys.into_signer());
+    if let Some(assertions) = assertions(&server.grant) {
+        builder = builder.assertions(Arc::new(assertions));
+    }
+    Ok((builder.build()?, store))
 }
 
 /// Whether the redirect URI was given with a port of its own.

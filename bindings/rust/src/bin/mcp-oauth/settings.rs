@@ -4,13 +4,18 @@ use std::path::Path;
 use std::str::FromStr;
 
 use mcp_oauth_core::{
-    ClientDocument, Deviations, GivenEndpoints, HttpUrl, Preregistered, ProvidedClient, Reach,
-    Secret, Settings,
+    AssertionKind, AuthMethod, ClientDocument, Deviations, DpopUse, GivenEndpoints, GrantType,
+    HttpUrl, IdentityProvider, Preregistered, ProvidedClient, Reach, Secret, Settings,
 };
+use mcp_oauth_host::FileAssertion;
 use zeroize::Zeroizing;
 
-use crate::arguments::{Client, Server};
+use crate::arguments::{Client, Grant, Server};
 use crate::exit::Fault;
+use crate::keys::Keys;
+
+/// As what this program makes itself known to servers.
+pub(crate) const USER_AGENT: &str = concat!("mcp-oauth/", env!("CARGO_PKG_VERSION"));
 
 /// `--deviation`, understood.
 #[derive(Clone, Debug)]
@@ -53,6 +58,7 @@ impl FromStr for Deviation {
                 Kind::Flag(|deviations, _| deviations.retry_refresh_without_resource = true)
             }
             "default_endpoints" => Kind::Flag(|deviations, _| deviations.default_endpoints = true),
+            "assume_id_jag" => Kind::Flag(|deviations, _| deviations.assume_id_jag = true),
             "same_origin_metadata" => {
                 Kind::Flag(|deviations, _| deviations.same_origin_metadata = true)
             }
@@ -71,7 +77,10 @@ impl FromStr for Deviation {
 }
 
 /// The settings, and the client to give should the machine ask for one.
-pub(crate) fn settings(server: &Server) -> Result<(Settings, Option<ProvidedClient>), Fault> {
+pub(crate) fn settings(
+    server: &Server,
+    keys: &Keys,
+) -> Result<(Settings, Option<ProvidedClient>), Fault> {
     let defaults = Settings::default();
     let redirect_uri = server
         .redirect_uri
@@ -82,10 +91,32 @@ pub(crate) fn settings(server: &Server) -> Result<(Settings, Option<ProvidedClie
     for Deviation(set, value) in &server.deviations {
         set(&mut deviations, value);
     }
+    let grant = grant(&server.grant);
+    let mut extras = server.extras.clone();
+    if let Some(details) = &server.authorization_details {
+        extras.push(("authorization_details".into(), details.clone()));
+    }
+    // Who is asked nothing has no authorization request to add to.
+    let (authorize_parameters, token_parameters) = match grant {
+        GrantType::AuthorizationCode | GrantType::DeviceCode => (extras, Vec::new()),
+        _ => (Vec::new(), extras),
+    };
     let document = server.client.client_document.as_ref();
+    let assertion_typ = server.client.assertion_typ.clone();
     let settings = Settings {
+        grant,
+        client_key: keys.client_key()?,
+        assertion_typ: assertion_typ.unwrap_or(defaults.assertion_typ.clone()),
+        dpop: match server.grant.dpop {
+            Some(_) => DpopUse::Always,
+            None => DpopUse::Never,
+        },
+        dpop_keys: keys.dpop_keys()?,
+        identity_provider: identity_provider(&server.grant)?,
+        workload_audience: server.grant.assertion_audience.clone(),
+        pushed_authorization: server.pushed,
         server_url: server.url.clone(),
-        reach: reach(server),
+        reach: reach(&server.url, server.allow_private_network),
         client_name: "mcp-oauth".into(),
         initial_access_token: match &server.client.initial_access_token_file {
             Some(file) => Some(secret_file(file)?),
@@ -98,23 +129,59 @@ pub(crate) fn settings(server: &Server) -> Result<(Settings, Option<ProvidedClie
                 [] => vec![redirect_uri.clone()],
                 listed => listed.to_vec(),
             },
+            auth_method: keys.client.is_some().then_some(AuthMethod::PrivateKeyJwt),
         }),
         ask_for_client: on_request.is_some(),
         redirect_uri,
         scopes: (!server.scopes.is_empty()).then(|| server.scopes.clone()),
-        authorize_parameters: server.extras.clone(),
+        authorize_parameters,
+        token_parameters,
         authorization_server: server.authorization_server.clone(),
         deviations,
-        user_agent: concat!("mcp-oauth/", env!("CARGO_PKG_VERSION")).into(),
+        user_agent: USER_AGENT.into(),
         ..defaults
     };
     Ok((settings, on_request))
 }
 
 /// What a loopback server reaches is wide enough already.
-fn reach(server: &Server) -> Option<Reach> {
-    let private = HttpUrl::parse(&server.url, Reach::Private).is_ok();
-    (server.allow_private_network && private).then_some(Reach::Private)
+pub(crate) fn reach(url: &str, allow_private_network: bool) -> Option<Reach> {
+    let private = HttpUrl::parse(url, Reach::Private).is_ok();
+    (allow_private_network && private).then_some(Reach::Private)
+}
+
+fn grant(grant: &Grant) -> GrantType {
+    match grant.device {
+        true => GrantType::DeviceCode,
+        false => grant.grant.into(),
+    }
+}
+
+fn identity_provider(grant: &Grant) -> Result<Option<IdentityProvider>, Fault> {
+    let (Some(issuer), Some(token_endpoint), Some(client_id)) =
+        (&grant.idp, &grant.idp_token_endpoint, &grant.idp_client_id)
+    else {
+        return Ok(None);
+    };
+    let secret = grant.idp_client_secret_file.as_deref();
+    Ok(Some(IdentityProvider {
+        issuer: issuer.clone(),
+        token_endpoint: token_endpoint.clone(),
+        client_id: client_id.clone(),
+        client_secret: secret.map(secret_file).transpose()?,
+        auth_method: grant.idp_auth_method,
+    }))
+}
+
+/// Where the assertions of this grant come from.
+pub(crate) fn assertions(of: &Grant) -> Option<FileAssertion> {
+    let kind = match (of.assertion_kind, grant(of)) {
+        (Some(kind), _) => kind.into(),
+        (None, GrantType::EnterpriseManaged) => AssertionKind::IdToken,
+        (None, _) => AssertionKind::Jwt,
+    };
+    let file = of.assertion_file.as_ref()?;
+    Some(FileAssertion::new(file, kind))
 }
 
 fn client(client: &Client) -> Result<(Option<Preregistered>, Option<ProvidedClient>), Fault> {
@@ -124,6 +191,13 @@ fn client(client: &Client) -> Result<(Option<Preregistered>, Option<ProvidedClie
     let secret = match &client.client_secret_file {
         Some(file) => Some(secret_file(file)?),
         None => None,
+    };
+    let auth_method = match (client.auth_method, &client.client_key) {
+        (Some(AuthMethod::PrivateKeyJwt), None) => {
+            return Err(Fault::usage("private_key_jwt needs --client-key"));
+        }
+        (None, Some(_)) if secret.is_none() => Some(AuthMethod::PrivateKeyJwt),
+        (method, _) => method,
     };
     match &client.issuer {
         Some(issuer) => {
@@ -135,7 +209,7 @@ fn client(client: &Client) -> Result<(Option<Preregistered>, Option<ProvidedClie
                 issuer: issuer.clone(),
                 client_id: client_id.clone(),
                 client_secret: secret,
-                auth_method: client.auth_method,
+                auth_method,
                 endpoints: endpoints.map(|(authorization, token)| GivenEndpoints {
                     authorization: authorization.clone(),
                     token: token.clone(),
@@ -152,7 +226,7 @@ fn client(client: &Client) -> Result<(Option<Preregistered>, Option<ProvidedClie
             let client = ProvidedClient {
                 client_id: client_id.as_str().into(),
                 client_secret: None,
-                auth_method: client.auth_method,
+                auth_method,
             };
             Ok((None, Some(client)))
         }
@@ -160,7 +234,7 @@ fn client(client: &Client) -> Result<(Option<Preregistered>, Option<ProvidedClie
 }
 
 /// A secret from a file: on the command line every process could read it. One newline at the end belongs to the editor.
-fn secret_file(file: &Path) -> Result<Secret, Fault> {
+pub(crate) fn secret_file(file: &Path) -> Result<Secret, Fault> {
     let failed = |what: &dyn std::fmt::Display| Fault::usage(format!("{}: {what}", file.display()));
     let bytes = Zeroizing::new(std::fs::read(file).map_err(|error| failed(&error))?);
     let text = std::str::from_utf8(&bytes).map_err(|_| failed(&"not text"))?;
