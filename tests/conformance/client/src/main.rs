@@ -3,6 +3,7 @@
 //! The suite says what it wants in the last argument and in the environment: see [`Task`]. Exit status 0 means that a tool
 //! was called and answered; 1 that it was not, with the reason on stderr.
 
+mod extension;
 mod session;
 mod task;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use mcp_oauth_core::{Config, TraceEntry};
 use mcp_oauth_host::rmcp::{AuthorizedClient, authorization_error};
+use mcp_oauth_host::signer::LocalSigner;
 use mcp_oauth_host::store::MemoryStore;
 use mcp_oauth_host::{Authorizer, Headless};
 
@@ -36,15 +38,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<String, Box<dyn Error>> {
-    let Task { settings, revision } = Task::given()?;
+    let Task {
+        settings,
+        key,
+        assertion,
+        revision,
+    } = Task::given().await?;
     let config = Config::new(settings)?;
     let url = config.server_url().to_owned();
-    let authorizer = Authorizer::builder(config)
+    let mut builder = Authorizer::builder(config)
         .store(Arc::new(MemoryStore::default()))
         .user_agent(Arc::new(Headless::new()))
-        .observer(show)
-        .build()?;
-    let http = AuthorizedClient::new(authorizer)?;
+        .signer(Arc::new(LocalSigner::new(key)))
+        .observer(show);
+    if let Some(assertion) = assertion {
+        builder = builder.assertions(Arc::new(assertion));
+    }
+    let http = AuthorizedClient::new(builder.build()?)?;
 
     let answer = session::first_tool(http.transport(url), revision);
     let error = match tokio::time::timeout(PATIENCE, answer).await {

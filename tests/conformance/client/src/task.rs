@@ -3,8 +3,11 @@
 use std::env::{self, VarError};
 use std::error::Error;
 
-use mcp_oauth_core::{ClientDocument, Deviations, Preregistered, Secret, Settings};
+use mcp_oauth_core::{AuthMethod, ClientDocument, Deviations, Preregistered, Secret, Settings};
+use mcp_oauth_host::signer::PrivateKey;
 use serde::Deserialize;
+
+use crate::extension;
 
 /// The client ID metadata document that the suite knows of. Nobody fetches it.
 const CLIENT_DOCUMENT: &str = "https://conformance-test.local/client-metadata.json";
@@ -19,40 +22,50 @@ const ABOUT_2025_03_26: &str = "auth/2025-03-26-";
 pub(crate) struct Task {
     /// What the authorization starts from.
     pub(crate) settings: Settings,
+    /// The key to sign with.
+    pub(crate) key: Option<PrivateKey>,
+    /// What says who the user or the workload is.
+    pub(crate) assertion: Option<extension::Given>,
     /// The revision of MCP to speak.
     pub(crate) revision: String,
 }
 
-/// What a scenario hands over beyond the server's URL, as far as it concerns a client that has a redirect URI.
-#[derive(Deserialize)]
-struct Context {
-    client_id: Option<String>,
-    client_secret: Option<Secret>,
-    issuer: Option<String>,
+/// What a scenario hands over beyond the server's URL.
+#[derive(Default, Deserialize)]
+pub(crate) struct Context {
+    pub(crate) client_id: Option<String>,
+    pub(crate) client_secret: Option<Secret>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) private_key_pem: Option<Secret>,
+    pub(crate) valid_jwt: Option<Secret>,
+    pub(crate) idp_issuer: Option<String>,
+    pub(crate) idp_token_endpoint: Option<String>,
+    pub(crate) idp_client_id: Option<String>,
+    pub(crate) idp_id_token: Option<Secret>,
 }
 
 impl Task {
     /// Reads the last argument, which is the MCP server's URL, and the suite's environment variables.
-    pub(crate) fn given() -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn given() -> Result<Self, Box<dyn Error>> {
         let server_url = env::args()
             .skip(1)
             .last()
             .ok_or("no server URL was given")?;
         let scenario = variable("MCP_CONFORMANCE_SCENARIO")?.unwrap_or_default();
-        let context = variable("MCP_CONFORMANCE_CONTEXT")?;
+        let context = match variable("MCP_CONFORMANCE_CONTEXT")? {
+            Some(context) => serde_json::from_str(&context)?,
+            None => Context::default(),
+        };
         let defaults = Settings::default();
         let revision = variable("MCP_CONFORMANCE_PROTOCOL_VERSION")?
             .unwrap_or(defaults.protocol_version.clone());
         let settings = Settings {
             server_url,
             client_name: "Conformance client".into(),
-            preregistered: match context {
-                Some(context) => serde_json::from_str::<Context>(&context)?.client()?,
-                None => None,
-            },
             client_document: Some(ClientDocument {
                 url: CLIENT_DOCUMENT.into(),
                 redirect_uris: vec![DOCUMENT_REDIRECT.into()],
+                auth_method: None,
             }),
             deviations: Deviations {
                 default_endpoints: scenario.starts_with(ABOUT_2025_03_26),
@@ -61,25 +74,32 @@ impl Task {
             protocol_version: revision.clone(),
             ..defaults
         };
-        Ok(Self { settings, revision })
-    }
-}
-
-impl Context {
-    fn client(self) -> Result<Option<Preregistered>, &'static str> {
-        match (self.client_id, self.issuer) {
-            (None, _) => Ok(None),
-            (Some(_), None) => {
-                Err("a client was handed over without the issuer that it belongs to")
-            }
-            (Some(client_id), Some(issuer)) => Ok(Some(Preregistered {
+        let mut task = Self {
+            settings,
+            key: None,
+            assertion: None,
+            revision,
+        };
+        extension::prepare(&scenario, &context, &mut task)?;
+        if let Some(client_id) = context.client_id {
+            let issuer = match context.issuer {
+                Some(issuer) => issuer,
+                // The suite has but one server that it could be meant for.
+                None => extension::named_issuer(&task.settings.server_url).await?,
+            };
+            task.settings.preregistered = Some(Preregistered {
                 issuer,
                 client_id,
-                client_secret: self.client_secret,
-                auth_method: None,
+                client_secret: context.client_secret,
+                auth_method: task
+                    .settings
+                    .client_key
+                    .is_some()
+                    .then_some(AuthMethod::PrivateKeyJwt),
                 endpoints: None,
-            })),
+            });
         }
+        Ok(task)
     }
 }
 
