@@ -1,6 +1,7 @@
 //! Does the Rust host get along with servers as they are: peculiar, failing, moving and hostile?
 
 mod by_name;
+mod extensions;
 mod hostile;
 mod isolation;
 mod lifecycle;
