@@ -9,6 +9,8 @@
 pub mod c;
 #[cfg(any(feature = "c", feature = "uniffi"))]
 mod entropy;
+#[cfg(any(feature = "c", feature = "uniffi"))]
+mod key;
 #[cfg(feature = "uniffi")]
 pub mod machine;
 

@@ -49,7 +49,7 @@ impl Algorithm {
     }
 
     /// Whether a signature can be so long, in bytes: what a host mixes up most easily is the form of ECDSA signatures.
-    pub(crate) const fn fits(self, signature: &[u8]) -> bool {
+    pub(super) const fn fits(self, signature: &[u8]) -> bool {
         match self {
             Self::Es256 | Self::EdDsa => signature.len() == 64,
             Self::Rs256 | Self::Ps256 => matches!(signature.len(), 256..=1024),
@@ -117,20 +117,29 @@ enum Material {
 
 /// Why a JWK cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.text())]
 #[non_exhaustive]
 pub enum KeyFault {
     /// Not a JSON object with `kty`, or a member is there twice or of the wrong type.
-    #[error("not a JSON Web Key")]
     NotAKey,
     /// It has members of a private or symmetric key: they must not leave the host's keeping.
-    #[error("the key has private members: give the public key alone")]
     Private,
     /// Another kind of key, curve or algorithm than those that are done here.
-    #[error("not a key for ES256, RS256, PS256 or EdDSA")]
     Unsupported,
     /// A member is missing, is not base64url, or has the wrong length.
-    #[error("a member of the key is missing or malformed")]
     Malformed,
+}
+
+impl KeyFault {
+    /// The fault in words, as a [`ConfigError`](crate::ConfigError) tells it.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotAKey => "not a JSON Web Key",
+            Self::Private => "the key has private members: give the public key alone",
+            Self::Unsupported => "not a key for ES256, RS256, PS256 or EdDSA",
+            Self::Malformed => "a member of the key is missing or malformed",
+        }
+    }
 }
 
 #[derive(Deserialize)]

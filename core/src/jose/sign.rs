@@ -20,6 +20,20 @@ use crate::uri::Issuer;
 /// Random bytes of a `jti`: no two are alike (RFC 7519 §4.1.7).
 const ID_BYTES: usize = 16;
 
+impl Algorithm {
+    /// A signed token: what was signed, a dot, and the signature in base64url (RFC 7515 §7.1).
+    ///
+    /// # Errors
+    /// [`Misuse::Signature`] for a signature that the algorithm cannot have made.
+    pub fn compact(self, input: &str, signature: &[u8]) -> Result<Secret, Misuse> {
+        if !self.fits(signature) {
+            return Err(Misuse::Signature);
+        }
+        let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(signature));
+        Ok(Secret::new([input, ".", &encoded].concat()))
+    }
+}
+
 /// What a signature is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,11 +78,7 @@ impl SignRequest {
     /// # Errors
     /// [`Misuse::Signature`] for a signature that the algorithm cannot have made.
     pub fn compact(&self, signature: &[u8]) -> Result<Secret, Misuse> {
-        if !self.algorithm.fits(signature) {
-            return Err(Misuse::Signature);
-        }
-        let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(signature));
-        Ok(Secret::new([self.input.expose(), ".", &encoded].concat()))
+        self.algorithm.compact(self.input.expose(), signature)
     }
 
     fn new<H: Serialize, C: Serialize>(

@@ -1,4 +1,4 @@
-//! How does a host answer an action that it could not carry out?
+//! With what does a host answer an action, beside text and bytes?
 
 use mcp_oauth_core as core;
 
@@ -52,6 +52,30 @@ impl From<Refusal> for core::Refusal {
             Refusal::NeedsUser => Self::NeedsUser,
             Refusal::Denied => Self::Denied,
             Refusal::Unable => Self::Unable,
+        }
+    }
+}
+
+/// What an assertion is (RFC 8693 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum AssertionKind {
+    /// A JWT of a workload's platform.
+    Jwt,
+    /// An OpenID Connect ID token.
+    IdToken,
+    /// A refresh token of the identity provider, to be taken in place of an ID token.
+    RefreshToken,
+    /// A SAML 2.0 assertion, in base64url.
+    Saml2,
+}
+
+impl From<AssertionKind> for core::AssertionKind {
+    fn from(kind: AssertionKind) -> Self {
+        match kind {
+            AssertionKind::Jwt => Self::Jwt,
+            AssertionKind::IdToken => Self::IdToken,
+            AssertionKind::RefreshToken => Self::RefreshToken,
+            AssertionKind::Saml2 => Self::Saml2,
         }
     }
 }

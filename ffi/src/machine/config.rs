@@ -17,7 +17,7 @@ impl Config {
     /// Checks settings. The error names the first member that cannot work.
     #[uniffi::constructor]
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(core::Config::new(settings.into())?)))
+        Ok(Self(Arc::new(core::Config::new(settings.try_into()?)?)))
     }
 
     /// The MCP server's URL, exactly as configured.

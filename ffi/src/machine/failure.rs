@@ -82,6 +82,10 @@ pub enum Stage {
     Refresh,
     /// Use of the tokens at the MCP server.
     Use,
+    /// Tokens without a user present.
+    Grant,
+    /// Exchange of the user's identity, at the identity provider.
+    IdentityExchange,
     /// The host's store.
     Store,
 }
@@ -96,6 +100,8 @@ impl From<core::Stage> for Stage {
             core::Stage::TokenExchange => Self::TokenExchange,
             core::Stage::Refresh => Self::Refresh,
             core::Stage::Use => Self::Use,
+            core::Stage::Grant => Self::Grant,
+            core::Stage::IdentityExchange => Self::IdentityExchange,
             core::Stage::Store => Self::Store,
         }
     }
@@ -199,6 +205,12 @@ pub enum Misuse {
     /// The client has no secret, but its authentication method needs one.
     #[error("{}", core::Misuse::ClientSecret)]
     ClientSecret,
+    /// The signature has a length that the algorithm cannot give (RFC 7518 §3): for ES256 it is R and S, 32 bytes each.
+    #[error("{}", core::Misuse::Signature)]
+    Signature,
+    /// The assertion is empty, too long, or holds characters outside visible ASCII.
+    #[error("{}", core::Misuse::Assertion)]
+    Assertion,
     /// A member of the tokens that the host brings cannot be used; the message names it.
     #[error("{}", core::Misuse::Tokens { member })]
     Tokens {
@@ -216,8 +228,25 @@ impl From<core::Misuse> for Misuse {
             core::Misuse::RedirectNotInDocument => Self::RedirectNotInDocument,
             core::Misuse::ClientId => Self::ClientId,
             core::Misuse::ClientSecret => Self::ClientSecret,
+            core::Misuse::Signature => Self::Signature,
+            core::Misuse::Assertion => Self::Assertion,
             core::Misuse::Tokens { member } => Self::Tokens { member },
         }
+    }
+}
+
+/// The operating system gives no randomness, without which a proof could be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, uniffi::Error)]
+#[uniffi(flat_error)]
+pub enum NoRandomness {
+    /// The source failed.
+    #[error("{}", core::EntropyError)]
+    Failed,
+}
+
+impl From<core::EntropyError> for NoRandomness {
+    fn from(_: core::EntropyError) -> Self {
+        Self::Failed
     }
 }
 

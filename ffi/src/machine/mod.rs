@@ -5,11 +5,17 @@
 //! `name: value` lines, scopes one text with blanks between them, and answers of the store are a method each.
 
 mod answer;
+mod client;
 mod config;
 mod failure;
 mod grant;
+mod header;
+mod next;
 mod pending;
+mod proof;
 mod provided;
+mod redacted;
+mod request;
 #[cfg(feature = "seeded")]
 mod seeded;
 mod settings;
@@ -23,20 +29,21 @@ use mcp_oauth_core::{ActionId, CallbackText, Event, StoreResult, Timestamp};
 
 use crate::entropy::Source;
 
-pub use answer::{Cause, Refusal};
+pub use answer::{AssertionKind, Cause, Refusal};
+pub use client::{AuthMethod, ClientDocument, GivenEndpoints, IdentityProvider, Preregistered};
 pub use config::{Config, Reach};
-pub use failure::{Advice, ConfigError, Failure, Fault, Misuse, RecordError, Stage};
+pub use failure::{Advice, ConfigError, Failure, Fault, Misuse, NoRandomness, RecordError, Stage};
 pub use grant::{
     FlowSummary, GrantSummary, IssuerSummary, describe_flow, describe_grant, flow_key_of_callback,
     flow_key_of_callback_url, generation_of, version,
 };
+pub use next::Next;
 pub use pending::{NoRoom, PendingSignIns};
+pub use proof::{DpopKey, DpopUse, dpop_proof};
 pub use provided::ProvidedTokens;
-pub use settings::{
-    AuthMethod, ClientDocument, Deviations, GivenEndpoints, IssuerPair, Parameter, Preregistered,
-    Settings,
-};
-pub use step::{Next, Outcome, RequestHeaders, Step};
+pub use request::RequestHeaders;
+pub use settings::{Deviations, GrantType, IssuerPair, Parameter, Settings};
+pub use step::{Outcome, Step};
 pub use trace::TraceEntry;
 
 /// The client half of MCP authorization for one account at one MCP server.
@@ -100,8 +107,8 @@ impl Machine {
         self.handle(Event::Challenge(challenge), now_ms)
     }
 
-    /// The answer to `Http`: the status, the header fields as `name: value` lines (all, or at least `location` and
-    /// `retry-after`), and the body, decoded from any content encoding.
+    /// The answer to `Http`: the status, the header fields as `name: value` lines (all, or at least `location`,
+    /// `retry-after` and `dpop-nonce`), and the body, decoded from any content encoding.
     pub fn reply(
         &self,
         id: u64,
@@ -110,7 +117,7 @@ impl Machine {
         body: &[u8],
         now_ms: u64,
     ) -> Result<Step, Misuse> {
-        let headers: Vec<_> = step::header_fields(headers).collect();
+        let headers: Vec<_> = header::fields(headers).collect();
         let response = core::HttpResponse {
             status,
             headers: &headers,
@@ -161,7 +168,30 @@ impl Machine {
         self.handle(Event::ClientProvided { id, client }, now_ms)
     }
 
-    /// The host cannot or will not do what it was asked. Answers `BindRedirect`, `OpenUrl` and `AskForClient`.
+    /// The answer to `Sign`: the signature as RFC 7518 §3 has it, for ES256 R and S, 32 bytes each, and no DER.
+    pub fn signed(&self, id: u64, signature: &[u8], now_ms: u64) -> Result<Step, Misuse> {
+        let id = ActionId::from_number(id);
+        self.handle(Event::Signed { id, signature }, now_ms)
+    }
+
+    /// The answer to `FetchAssertion`: the assertion, and what it is.
+    pub fn assertion_provided(
+        &self,
+        id: u64,
+        token: String,
+        kind: AssertionKind,
+        now_ms: u64,
+    ) -> Result<Step, Misuse> {
+        let id = ActionId::from_number(id);
+        let assertion = core::ProvidedAssertion {
+            token: core::Secret::new(token),
+            kind: kind.into(),
+        };
+        self.handle(Event::AssertionProvided { id, assertion }, now_ms)
+    }
+
+    /// The host cannot or will not do what it was asked. Answers `BindRedirect`, `OpenUrl`, `AskForClient`, `Sign`,
+    /// `FetchAssertion` and `ShowCode`.
     pub fn declined(&self, id: u64, reason: Refusal, now_ms: u64) -> Result<Step, Misuse> {
         let id = ActionId::from_number(id);
         let reason = reason.into();
@@ -232,17 +262,28 @@ impl Machine {
         self.inner().machine.next().into()
     }
 
-    /// What a request to the MCP server with this method and URL should carry.
-    pub fn request_headers(&self, method: &str, url: &str, now_ms: u64) -> RequestHeaders {
+    /// What a request to the MCP server with this method and URL should carry: to be asked for each one, and for each
+    /// repetition of it.
+    pub fn request_headers(
+        &self,
+        method: &str,
+        url: &str,
+        now_ms: u64,
+    ) -> Result<RequestHeaders, NoRandomness> {
+        let mut inner = self.inner();
+        let Inner { machine, random } = &mut *inner;
         let now = Timestamp::from_millis(now_ms);
-        self.inner()
-            .machine
-            .request_headers(method, url, now)
-            .into()
+        RequestHeaders::of(machine.request_headers(method, url, now), random)
+    }
+
+    /// Takes the value of the `DPoP-Nonce` header field of an answer of the MCP server, whatever its status: the next proofs
+    /// name it (RFC 9449 §9). To be given before the `challenge` that it came with. One that is malformed is left out.
+    pub fn take_nonce(&self, value: &[u8]) {
+        self.inner().machine.take_nonce(value);
     }
 
     /// When `tick` is due, in milliseconds since the Unix epoch, if ever: while a sign-in waits for its user, when it is
-    /// given up; while another process refreshes, when to look again; at rest, when the tokens should be refreshed.
+    /// given up, or looked whether it is finished elsewhere; while another process refreshes, when to look again; at rest, when the tokens should be refreshed.
     pub fn deadline(&self) -> Option<u64> {
         self.inner().machine.deadline().map(Timestamp::as_millis)
     }

@@ -5,7 +5,10 @@ use std::fmt;
 use mcp_oauth_core as core;
 use mcp_oauth_core::Secret;
 
-use super::Reach;
+use super::{
+    ClientDocument, ConfigError, DpopKey, DpopUse, IdentityProvider, Preregistered, Reach,
+};
+use crate::key::public_key;
 
 /// Plain settings; `Config` checks them.
 ///
@@ -18,6 +21,9 @@ pub struct Settings {
     /// Which addresses requests may reach. Default: what the server URL itself is.
     #[uniffi(default)]
     pub reach: Option<Reach>,
+    /// How tokens are got. Default: a user signs in, in a browser.
+    #[uniffi(default)]
+    pub grant: Option<GrantType>,
     /// `client_name` of a dynamic registration: plain, and without the brand of any server.
     #[uniffi(default = "MCP client")]
     pub client_name: String,
@@ -46,6 +52,13 @@ pub struct Settings {
     /// A client ID metadata document that the host publishes. Used where the server supports such documents.
     #[uniffi(default)]
     pub client_document: Option<ClientDocument>,
+    /// The public half of the key that signs client assertions (`private_key_jwt`), as a JWK. The private one stays with the
+    /// host.
+    #[uniffi(default)]
+    pub client_key: Option<String>,
+    /// `typ` of client assertions: `JWT`, or `client-authentication+jwt` where the server is known to want that.
+    #[uniffi(default = "JWT")]
+    pub assertion_typ: String,
     /// Whether to register dynamically where the server offers it.
     #[uniffi(default = true)]
     pub dynamic_registration: bool,
@@ -70,6 +83,25 @@ pub struct Settings {
     /// Further parameters of token requests; those of the flow itself are refused.
     #[uniffi(default)]
     pub token_parameters: Vec<Parameter>,
+    /// Whether to hand the authorization request over beforehand where the server offers that (RFC 9126). Where it demands
+    /// that, it is done in any case.
+    #[uniffi(default = false)]
+    pub pushed_authorization: bool,
+    /// Whether tokens are bound to a key of the host (RFC 9449). Default: never.
+    #[uniffi(default)]
+    pub dpop: Option<DpopUse>,
+    /// The public halves of the keys that tokens are bound to.
+    #[uniffi(default)]
+    pub dpop_keys: Vec<DpopKey>,
+    /// For the grant `EnterpriseManaged`: who knows the user.
+    #[uniffi(default)]
+    pub identity_provider: Option<IdentityProvider>,
+    /// For the grant `WorkloadIdentity`: the audience of the assertion. Default: the token endpoint.
+    #[uniffi(default)]
+    pub workload_audience: Option<String>,
+    /// Whether a sign-out tells the authorization server (RFC 7009).
+    #[uniffi(default = true)]
+    pub revoke_on_sign_out: bool,
     /// Which of several authorization servers to use.
     #[uniffi(default)]
     pub authorization_server: Option<String>,
@@ -95,8 +127,12 @@ pub struct Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The core's own knows what is secret, and is asked rather than repeated.
-        core::Settings::from(self.clone()).fmt(f)
+        // The core's own knows what is secret, and is asked rather than repeated. It has no place for a key that is none, which
+        // may well be a private one.
+        match core::Settings::try_from(self.clone()) {
+            Ok(settings) => settings.fmt(f),
+            Err(error) => write!(f, "Settings({error})"),
+        }
     }
 }
 
@@ -106,12 +142,18 @@ impl fmt::Display for Settings {
     }
 }
 
-impl From<Settings> for core::Settings {
-    fn from(settings: Settings) -> Self {
+impl TryFrom<Settings> for core::Settings {
+    type Error = ConfigError;
+
+    /// Reads the keys; all else is checked by the core.
+    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
         let defaults = Self::default();
-        Self {
+        let client_key = settings.client_key.as_deref();
+        let dpop_keys = settings.dpop_keys.into_iter().map(TryInto::try_into);
+        Ok(Self {
             server_url: settings.server_url,
             reach: settings.reach.map(Into::into),
+            grant: settings.grant.map_or(defaults.grant, Into::into),
             client_name: settings.client_name,
             client_uri: settings.client_uri,
             logo_uri: settings.logo_uri,
@@ -121,6 +163,10 @@ impl From<Settings> for core::Settings {
             initial_access_token: settings.initial_access_token.map(Secret::new),
             preregistered: settings.preregistered.map(Into::into),
             client_document: settings.client_document.map(Into::into),
+            client_key: client_key
+                .map(|jwk| public_key("client_key", jwk))
+                .transpose()?,
+            assertion_typ: settings.assertion_typ,
             dynamic_registration: settings.dynamic_registration,
             ask_for_client: settings.ask_for_client,
             redirect_uri: settings.redirect_uri,
@@ -129,6 +175,12 @@ impl From<Settings> for core::Settings {
             offline_access: settings.offline_access,
             authorize_parameters: pairs(settings.authorize_parameters),
             token_parameters: pairs(settings.token_parameters),
+            pushed_authorization: settings.pushed_authorization,
+            dpop: settings.dpop.map_or(defaults.dpop, Into::into),
+            dpop_keys: dpop_keys.collect::<Result<_, ConfigError>>()?,
+            identity_provider: settings.identity_provider.map(Into::into),
+            workload_audience: settings.workload_audience,
+            revoke_on_sign_out: settings.revoke_on_sign_out,
             authorization_server: settings.authorization_server,
             require_issuer_identification: settings.require_issuer_identification,
             deviations: settings.deviations.into(),
@@ -136,7 +188,7 @@ impl From<Settings> for core::Settings {
             sign_in_timeout_ms: settings.sign_in_timeout_ms,
             protocol_version: settings.protocol_version,
             user_agent: settings.user_agent.unwrap_or(defaults.user_agent),
-        }
+        })
     }
 }
 
@@ -157,102 +209,30 @@ pub struct Parameter {
     pub value: String,
 }
 
-/// A client registered beforehand, bound to the issuer that it is registered with.
-#[derive(Clone, uniffi::Record)]
-#[uniffi::export(Debug, Display)]
-pub struct Preregistered {
-    /// The authorization server's identifier: exact.
-    pub issuer: String,
-    /// The client identifier.
-    pub client_id: String,
-    /// The client secret, if there is one.
-    #[uniffi(default)]
-    pub client_secret: Option<String>,
-    /// The authentication method, if known; otherwise chosen by what the server supports.
-    #[uniffi(default)]
-    pub auth_method: Option<AuthMethod>,
-    /// The server's endpoints, if known: then no discovery happens.
-    #[uniffi(default)]
-    pub endpoints: Option<GivenEndpoints>,
-}
-
-impl fmt::Debug for Preregistered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        core::Preregistered::from(self.clone()).fmt(f)
-    }
-}
-
-impl fmt::Display for Preregistered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl From<Preregistered> for core::Preregistered {
-    fn from(client: Preregistered) -> Self {
-        Self {
-            issuer: client.issuer,
-            client_id: client.client_id,
-            client_secret: client.client_secret.map(Secret::new),
-            auth_method: client.auth_method.map(Into::into),
-            endpoints: client.endpoints.map(|given| core::GivenEndpoints {
-                authorization: given.authorization,
-                token: given.token,
-                resource: given.resource,
-            }),
-        }
-    }
-}
-
-/// Endpoints that the host vouches for.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-#[uniffi::export(Debug)]
-pub struct GivenEndpoints {
-    /// Where the user signs in.
-    pub authorization: String,
-    /// Where codes and refresh tokens are redeemed.
-    pub token: String,
-    /// The resource identifier to ask tokens for; default: the server URL without its query.
-    #[uniffi(default)]
-    pub resource: Option<String>,
-}
-
-/// A client ID metadata document published by the host.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-#[uniffi::export(Debug)]
-pub struct ClientDocument {
-    /// Its URL, which is the client identifier.
-    pub url: String,
-    /// The redirect URIs that it lists; the one in use must be among them, loopback ports aside.
-    pub redirect_uris: Vec<String>,
-}
-
-impl From<ClientDocument> for core::ClientDocument {
-    fn from(document: ClientDocument) -> Self {
-        Self {
-            url: document.url,
-            redirect_uris: document.redirect_uris,
-        }
-    }
-}
-
-/// A way to authenticate the client at the token endpoint.
+/// How tokens are got (RFC 6749 §1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
-pub enum AuthMethod {
-    /// `none`, of a public client: `client_id` in the body, nothing else.
-    Public,
-    /// `client_secret_basic`: HTTP Basic with form-encoded id and secret (RFC 6749 §2.3.1).
-    ClientSecretBasic,
-    /// `client_secret_post`: `client_id` and `client_secret` in the body.
-    ClientSecretPost,
+pub enum GrantType {
+    /// A user signs in, in a browser (RFC 6749 §4.1).
+    AuthorizationCode,
+    /// A user signs in, in the browser of another device (RFC 8628).
+    DeviceCode,
+    /// The client itself is authorized (SEP-1046, RFC 6749 §4.4). Needs `preregistered`, with a secret or `client_key`.
+    ClientCredentials,
+    /// The workload is known to its platform (SEP-1933, RFC 7523 §2.1). Needs `authorization_server` or `preregistered`.
+    WorkloadIdentity,
+    /// The user is known to the identity provider of their enterprise (SEP-990, RFC 8693). Needs `identity_provider`, and
+    /// `preregistered` or `client_document`.
+    EnterpriseManaged,
 }
 
-impl From<AuthMethod> for core::AuthMethod {
-    fn from(method: AuthMethod) -> Self {
-        match method {
-            AuthMethod::Public => Self::None,
-            AuthMethod::ClientSecretBasic => Self::ClientSecretBasic,
-            AuthMethod::ClientSecretPost => Self::ClientSecretPost,
+impl From<GrantType> for core::GrantType {
+    fn from(grant: GrantType) -> Self {
+        match grant {
+            GrantType::AuthorizationCode => Self::AuthorizationCode,
+            GrantType::DeviceCode => Self::DeviceCode,
+            GrantType::ClientCredentials => Self::ClientCredentials,
+            GrantType::WorkloadIdentity => Self::WorkloadIdentity,
+            GrantType::EnterpriseManaged => Self::EnterpriseManaged,
         }
     }
 }
@@ -282,6 +262,9 @@ pub struct Deviations {
     /// Use `/authorize`, `/token` and `/register` of a server that publishes no metadata whatever (2025-03-26).
     #[uniffi(default = false)]
     pub default_endpoints: bool,
+    /// Use the grant `EnterpriseManaged` though the server does not list the profile of it.
+    #[uniffi(default = false)]
+    pub assume_id_jag: bool,
     /// A further `iss` value to accept in the authorization response: exact.
     #[uniffi(default)]
     pub extra_iss: Option<String>,
@@ -312,6 +295,7 @@ impl From<Deviations> for core::Deviations {
             omit_resource: deviations.omit_resource,
             retry_refresh_without_resource: deviations.retry_refresh_without_resource,
             default_endpoints: deviations.default_endpoints,
+            assume_id_jag: deviations.assume_id_jag,
             extra_iss: deviations.extra_iss,
             same_origin_endpoints: deviations.same_origin_endpoints,
         }

@@ -6,6 +6,8 @@
     reason = "a test may panic"
 )]
 
+mod keys;
+
 use std::sync::Arc;
 
 use mcp_oauth_ffi::machine::{
@@ -16,11 +18,13 @@ use mcp_oauth_ffi::machine::{
 
 const SERVER: &str = "https://mcp.example.com/mcp";
 const NOW: u64 = 1_800_000_000_000;
+const RESOURCE: &str = r#"{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://as.example.com"]}"#;
 
 fn settings() -> Settings {
     Settings {
         server_url: SERVER.into(),
         reach: None,
+        grant: None,
         client_name: "MCP client".into(),
         client_uri: None,
         logo_uri: None,
@@ -30,6 +34,8 @@ fn settings() -> Settings {
         initial_access_token: None,
         preregistered: None,
         client_document: None,
+        client_key: None,
+        assertion_typ: "JWT".into(),
         dynamic_registration: true,
         ask_for_client: false,
         redirect_uri: "http://127.0.0.1:0/callback".into(),
@@ -38,6 +44,12 @@ fn settings() -> Settings {
         offline_access: true,
         authorize_parameters: Vec::new(),
         token_parameters: Vec::new(),
+        pushed_authorization: false,
+        dpop: None,
+        dpop_keys: Vec::new(),
+        identity_provider: None,
+        workload_audience: None,
+        revoke_on_sign_out: true,
         authorization_server: None,
         require_issuer_identification: false,
         deviations: Deviations::default(),
@@ -78,12 +90,7 @@ fn sign_in(machine: &Machine) -> Vec<Step> {
     loop {
         let step = match &steps.last().unwrap().next {
             Next::Http { id, purpose, .. } => match purpose.as_str() {
-                "resource_metadata" => json(
-                    machine,
-                    *id,
-                    200,
-                    r#"{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://as.example.com"]}"#,
-                ),
+                "resource_metadata" => json(machine, *id, 200, RESOURCE),
                 "server_metadata" => json(
                     machine,
                     *id,
@@ -140,7 +147,7 @@ fn a_sign_in_goes_through_and_shows_no_secret() {
             record.clone_from(saved);
         }
     }
-    let headers = machine.request_headers("POST", SERVER, NOW);
+    let headers = machine.request_headers("POST", SERVER, NOW).unwrap();
     assert!(
         matches!(&headers, RequestHeaders::Ready { authorization, .. } if authorization == "Bearer SECRET-access")
     );
@@ -333,7 +340,7 @@ fn tokens_are_brought_and_show_no_secret() {
     let tokens = brought();
     assert!(!format!("{tokens} {tokens:?}").contains("SECRET"));
     let (machine, _) = with_tokens();
-    let headers = machine.request_headers("POST", SERVER, NOW);
+    let headers = machine.request_headers("POST", SERVER, NOW).unwrap();
     assert!(
         matches!(headers, RequestHeaders::Ready { authorization, .. } if authorization == "Bearer SECRET-access")
     );
