@@ -252,13 +252,7 @@ impl Replay<'_> {
         }
         let resumed = Machine::resume(self.config.clone(), &self.account, snapshot.expose())
             .map_err(|error| format!("the snapshot cannot be resumed: {error}"))?;
-        let refreshes = match self.machine.phase() {
-            PhaseKind::Refreshing => true,
-            // For a refresh, if the grant is read again.
-            PhaseKind::Signing => resumed.phase() == PhaseKind::Loading,
-            _ => false,
-        };
-        if refreshes {
+        if self.machine.phase() == PhaseKind::Refreshing {
             return match resumed.next() {
                 Next::Do(Action {
                     task: Task::Store(StoreOp::Load { key }),
@@ -278,7 +272,7 @@ impl Replay<'_> {
         if resumed.snapshot() != snapshot {
             return Err("the resumed machine has another snapshot".into());
         }
-        if self.is_fleeting(&resumed) {
+        if self.is_fleeting() {
             let unavailable = [Code::GrantUnavailable, Code::AuthorizationUnavailable];
             return match (self.machine.phase(), resumed.next()) {
                 (PhaseKind::Revoking, Next::Rest(Verdict::SignedOut)) => Ok(()),
@@ -310,7 +304,7 @@ impl Replay<'_> {
     }
 
     /// Whether the request that is to be sent carries what may be sent once: an assertion or a proof.
-    fn is_fleeting(&self, resumed: &Machine) -> bool {
+    fn is_fleeting(&self) -> bool {
         match self.machine.next() {
             Next::Do(Action {
                 task: Task::Http(request),
@@ -327,7 +321,12 @@ impl Replay<'_> {
             Next::Do(Action {
                 task: Task::Sign(_),
                 ..
-            }) => resumed.phase() == PhaseKind::Failed,
+            }) => self
+                .machine
+                .snapshot()
+                .expose()
+                .windows(11)
+                .any(|part| part == b"Unavailable"),
             _ => false,
         }
     }

@@ -35,6 +35,8 @@ enum Answer: Sendable {
     /// Handed over by the user agent: the only one.
     case cameBack(Callback)
     case client(ProvidedClient)
+    case signed(Data)
+    case assertion(Assertion)
     case declined(Refusal)
     case loaded(Data?)
     case written(Written)
@@ -54,6 +56,9 @@ enum Answer: Sendable {
             try machine.clientProvided(
                 id: id, clientId: client.clientID, clientSecret: client.clientSecret,
                 authMethod: client.authMethod, nowMs: now)
+        case .signed(let signature): try machine.signed(id: id, signature: signature, nowMs: now)
+        case .assertion(let assertion):
+            try machine.assertionProvided(id: id, token: assertion.token, kind: assertion.kind, nowMs: now)
         case .declined(let reason): try machine.declined(id: id, reason: reason, nowMs: now)
         case .loaded(let record?): try machine.loaded(id: id, record: record, nowMs: now)
         case .loaded(nil): try machine.nothingStored(id: id, nowMs: now)
@@ -66,7 +71,7 @@ enum Answer: Sendable {
     /// Those that the machine reads: to carry the others across would be for nothing.
     private func lines(_ headers: [HeaderField]) -> Data {
         var lines = Data()
-        for header in headers where ["location", "retry-after"].contains(header.name.lowercased()) {
+        for header in headers where ["location", "retry-after", "dpop-nonce"].contains(header.name.lowercased()) {
             lines.append(contentsOf: "\(header.name): \(header.value)\n".utf8)
         }
         return lines
@@ -79,7 +84,8 @@ extension Next {
         switch self {
         case .http(let id, _, _, _, _, _, _, _, _), .bindRedirect(let id, _), .openUrl(let id, _, _, _, _, _, _),
             .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _),
-            .wait(let id, _):
+            .sign(let id, _, _, _, _, _, _), .fetchAssertion(let id, _, _, _, _),
+            .showCode(let id, _, _, _, _, _, _, _), .wait(let id, _):
             id
         case .idle, .authorized, .signedOut, .failed: nil
         }

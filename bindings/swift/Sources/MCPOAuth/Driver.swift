@@ -12,6 +12,8 @@ struct Setup: Sendable {
     /// `nil`: the person is sent to the page by somebody else, and the callback comes back to another machine.
     var userAgent: (any UserAgent)?
     var clientSource: ClientSource?
+    var signer: (any Signer)?
+    var assertions: AssertionSource?
     var observer: (@Sendable (TraceEntry) -> Void)?
 }
 
@@ -35,6 +37,8 @@ actor Driver {
     private var redirect: Redirect?
     /// The action that was begun last.
     private var begun: UInt64?
+    /// The code that the user sees.
+    private var shown: DeviceCode?
     /// Of the requests so far, and so of the pages to come.
     private var reach: Reach
     /// What went wrong on our side, behind the failure of the flow.
@@ -118,12 +122,18 @@ actor Driver {
         if case .success(.advanced) = outcome, case .failed(let failure) = next { throw OAuthError.failed(failure) }
     }
 
+    /// For the requests to come.
+    func take(_ nonce: String) {
+        machine.takeNonce(value: Data(nonce.utf8))
+    }
+
     // MARK: The flow
 
     /// Carries out actions until the machine rests.
     func run() async throws {
         trouble = nil
         isCancelled = false
+        shown = nil
         while let id = next.id {
             closeRedirect()
             let action = next
@@ -168,6 +178,10 @@ actor Driver {
             switch action {
             // Time, or a change of the store, is all that ends it.
             case .wait: keepTime(of: id)
+            // Time ends it too, unless the code cannot be shown.
+            case .showCode:
+                keepTime(of: id)
+                carrier = Task { if let refusal = await show(action) { settle(id, .declined(refusal)) } }
             case .openUrl:
                 keepTime(of: id)
                 fallthrough
@@ -283,7 +297,20 @@ actor Driver {
         case .askForClient(_, let issuer, let redirectURI):
             guard let client = await setup.clientSource?(issuer, redirectURI) else { return .declined(.unable) }
             return .client(client)
-        case .wait, .idle, .authorized, .signedOut, .failed: return .declined(.unable)
+        case .sign(_, let purpose, let algorithm, let thumbprint, let keyID, let issuer, let input):
+            do {
+                let request = try SigningRequest(purpose, algorithm, thumbprint, keyID, issuer, input)
+                return .signed(try await sign(request))
+            } catch {
+                return .declined(reason(of: error))
+            }
+        case .fetchAssertion(_, let purpose, let issuer, let audience, let renew):
+            guard let assertions = setup.assertions, let purpose = AssertionPurpose(rawValue: purpose) else {
+                return .declined(.unable)
+            }
+            let request = AssertionRequest(purpose: purpose, issuer: issuer, audience: audience, renew: renew)
+            do { return .assertion(try await assertions(request)) } catch { return .declined(reason(of: error)) }
+        case .showCode, .wait, .idle, .authorized, .signedOut, .failed: return .declined(.unable)
         }
     }
 
@@ -311,6 +338,27 @@ actor Driver {
         guard let redirect else { return .declined(.unable) }
         for await query in redirect.queries { return .callback(.query(query)) }
         return .declined(.unable)
+    }
+
+    /// Why the code cannot be shown; nothing if it is, or was before.
+    private func show(_ action: Next) async -> Refusal? {
+        guard
+            case .showCode(
+                _, let userCode, let url, let completeURL, let issuer, let scopes, let expiresAtMs, _) = action
+        else { return nil }
+        let code = DeviceCode(
+            code: userCode, url: url, completeURL: completeURL, issuer: issuer, scopes: words(scopes),
+            expiry: Date(timeIntervalSince1970: TimeInterval(expiresAtMs) / 1000))
+        if code == shown { return nil }
+        guard let agent = setup.userAgent else { return .needsUser }
+        do { try await agent.show(code) } catch { return reason(of: error) }
+        shown = code
+        return nil
+    }
+
+    func sign(_ request: SigningRequest) async throws -> Data {
+        guard let signer = setup.signer else { throw Refused(.unable) }
+        return try await signer.sign(request)
     }
 
     private func keep(_ access: (any CredentialStore) async throws -> Answer) async -> Answer {

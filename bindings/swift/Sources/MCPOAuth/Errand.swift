@@ -6,7 +6,8 @@ import MCPOAuthMachine
 /// What a caller wants.
 enum Errand: Sendable {
     case signIn
-    case authorization(method: String, url: String)
+    /// If it is due, for a request like this.
+    case refresh(method: String, url: String)
     case recover(Challenge)
     case signOut(forgetClient: Bool)
     case provide(ProvidedTokens)
@@ -19,7 +20,6 @@ enum Errand: Sendable {
 /// What a caller gets.
 enum Settled: Sendable {
     case done
-    case authorization(Authorization?)
     case recovered(Recovery)
 }
 
@@ -113,11 +113,11 @@ extension Driver {
         case .signIn:
             try await tellAndRun { try $0.connect(nowMs: $1) }
             return .done
-        case .authorization(let method, let url):
-            if case .refreshDue = machine.requestHeaders(method: method, url: url, nowMs: now()) {
+        case .refresh(let method, let url):
+            if case .refreshDue? = try? machine.requestHeaders(method: method, url: url, nowMs: now()) {
                 try await tellAndRun { try $0.refresh(nowMs: $1) }
             }
-            return .authorization(readyAuthorization(method: method, url: url))
+            return .done
         case .recover(let challenge): return .recovered(try await recover(from: challenge))
         case .signOut, .provide, .outcome, .finish: return .done
         }
@@ -145,14 +145,5 @@ extension Driver {
         guard case .success(let outcome) = tell(event) else { return .nothingToDo }
         if outcome == .advanced || outcome == .joined { try await run() }
         return outcome
-    }
-
-    /// The authorization, if it can be had without doing anything.
-    func readyAuthorization(method: String, url: String) -> Authorization? {
-        switch machine.requestHeaders(method: method, url: url, nowMs: now()) {
-        case .ready(let authorization, let generation):
-            Authorization(header: authorization, generation: generation)
-        case .refreshDue, .absent: nil
-        }
     }
 }

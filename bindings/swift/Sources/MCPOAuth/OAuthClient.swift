@@ -36,6 +36,8 @@ public actor OAuthClient {
     ///   - network: what sends the requests of a flow.
     ///   - clientSource: has a client for an authorization server that registers none itself. Asked only if the settings say
     ///     `askForClient`.
+    ///   - signer: signs with the private halves of the settings' `clientKey` and `dpopKeys`. Needed where there is one of these.
+    ///   - assertions: says who the workload or the user is, for the grants that need it.
     ///   - observer: sees each decision as it is made. Called from the flow: it should be quick.
     /// - Throws: ``OAuthError/settings(field:problem:)``, or a ``StoreError`` of the default store.
     public init(
@@ -45,13 +47,16 @@ public actor OAuthClient {
         userAgent: (any UserAgent)? = platformUserAgent,
         network: any Network = platformNetwork,
         clientSource: ClientSource? = nil,
+        signer: (any Signer)? = nil,
+        assertions: AssertionSource? = nil,
         observer: (@Sendable (TraceEntry) -> Void)? = nil
     ) throws {
         let config: Config
         do { config = try Config(settings: settings) } catch let error as ConfigError { throw OAuthError(error) }
         setup = Setup(
             config: config, account: account, store: try store ?? platformStore(), network: network,
-            userAgent: userAgent, clientSource: clientSource, observer: observer)
+            userAgent: userAgent, clientSource: clientSource, signer: signer, assertions: assertions, observer: observer
+        )
         driver = Driver(setup)
         exchange = HTTPExchange()
     }
@@ -79,7 +84,7 @@ public actor OAuthClient {
     }
 
     /// The same over whatever sends the program's requests; `URLSession.bytes(for:)`, say. It must not follow redirects to
-    /// other origins with the `Authorization` field that it is given.
+    /// other origins with the `Authorization` field that it is given, nor repeat a request that has a `DPoP` field.
     ///
     /// - Throws: ``OAuthError``, or what `transport` throws.
     public func send<Body: Sendable>(
@@ -87,36 +92,47 @@ public actor OAuthClient {
     ) async throws -> (Body, HTTPURLResponse) {
         let method = request.httpMethod ?? "GET"
         let url = request.url?.absoluteString ?? ""
-        var attempt = 1
+        var attemptsLeft = Self.attempts
+        var hasNonce = false
         while true {
             let authorization = try await authorization(method: method, url: url)
             var authorized = request
             authorized.setValue(authorization?.header, forHTTPHeaderField: "Authorization")
+            authorized.setValue(authorization?.proof, forHTTPHeaderField: "DPoP")
             let (body, response) = try await transport(authorized)
-            guard [401, 403].contains(response.statusCode), attempt < Self.attempts else { return (body, response) }
+            await note(response)
+            // To be told a nonce is no refusal.
+            if hasNonce || response.dpopNonce == nil { attemptsLeft -= 1 } else { hasNonce = true }
+            guard [401, 403].contains(response.statusCode), attemptsLeft > 0 else { return (body, response) }
             let challenge = Challenge(response, generation: authorization?.generation)
             guard try await recover(from: challenge) == .retry else { return (body, response) }
-            attempt += 1
         }
     }
 
     /// The authorization of a request with this method and URL, refreshed if it is due; `nil` when none is held, or none that
     /// is for this URL: send the request without. Waits for a flow under way.
     ///
-    /// - Throws: ``OAuthError``: why the token could not be refreshed, or what the flow that was waited for ended with.
+    /// - Throws: ``OAuthError``: why the token could not be refreshed or the proof not be signed, or what the flow that was
+    ///   waited for ended with.
     public func authorization(method: String, url: String) async throws -> Authorization? {
         try checkOpen()
-        if let ready = await driver.readyAuthorization(method: method, url: url) { return ready }
-        guard case .authorization(let authorization) = try await settle(.authorization(method: method, url: url)) else {
-            return nil
-        }
-        return authorization
+        if let ready = try await driver.readyAuthorization(method: method, url: url) { return ready }
+        _ = try await settle(.refresh(method: method, url: url))
+        return try await driver.readyAuthorization(method: method, url: url)
+    }
+
+    /// Takes what an answer of the MCP server says for the requests to come: the nonce of `DPoP-Nonce` (RFC 9449 §8.2). To be
+    /// called with every answer, whatever its status, by who sends requests with ``authorization(method:url:)``; it is done
+    /// for those who use ``data(for:)``, ``send(_:over:)`` or ``recover(from:)``.
+    public func note(_ response: HTTPURLResponse) async {
+        if let nonce = response.dpopNonce { await driver.take(nonce) }
     }
 
     /// Answers a 401 or 403: refreshes, asks for more scopes or signs in anew, as the challenge demands.
     ///
     /// - Throws: ``OAuthError``: why there is no better token; also when a server keeps refusing what it gets.
     public func recover(from challenge: Challenge) async throws -> Recovery {
+        if let nonce = challenge.dpopNonce { await driver.take(nonce) }
         guard case .recovered(let recovery) = try await settle(.recover(challenge)) else { return .notAuthorization }
         return recovery
     }
@@ -207,7 +223,8 @@ public actor OAuthClient {
         try await driver.storeChanged(try await load(grantKey))
     }
 
-    /// Forgets the tokens, and with `forgetClient` the client registrations too. Ends a flow under way.
+    /// Forgets the tokens, and with `forgetClient` the client registrations too. Ends a flow under way. The authorization server
+    /// is told, unless the settings say otherwise (`revokeOnSignOut`); that it cannot be reached keeps nobody signed in.
     ///
     /// - Throws: ``OAuthError`` when the store fails.
     public func signOut(forgetClient: Bool = false) async throws {

@@ -15,6 +15,8 @@ public enum OAuthError: Error, Sendable {
     case store(any Error, Failure)
     /// The machine did not take what the user agent or the client source gave it.
     case refusedAnswer(String, Failure)
+    /// The signer signed no proof for a request, with the error that it threw. What that error says is not repeated here.
+    case signing(any Error)
     /// The callback belongs to no sign-in that is still open: it was finished already, expired, or never begun here.
     case noPendingSignIn
     /// The settings cannot work.
@@ -30,7 +32,7 @@ public enum OAuthError: Error, Sendable {
     public var failure: Failure? {
         switch self {
         case .failed(let failure), .store(_, let failure), .refusedAnswer(_, let failure): failure
-        case .needsUser, .noPendingSignIn, .settings, .badRecord, .badTokens, .closed: nil
+        case .needsUser, .signing, .noPendingSignIn, .settings, .badRecord, .badTokens, .closed: nil
         }
     }
 
@@ -39,6 +41,7 @@ public enum OAuthError: Error, Sendable {
         switch self {
         case .failed(let failure), .store(_, let failure), .refusedAnswer(_, let failure): failure.code
         case .needsUser: "needs_user"
+        case .signing: "signing_failed"
         case .noPendingSignIn: "no_pending_sign_in"
         case .settings: "bad_settings"
         case .badRecord: "bad_record"
@@ -61,7 +64,7 @@ public enum OAuthError: Error, Sendable {
         case .failed(let failure), .store(_, let failure), .refusedAnswer(_, let failure): failure.advice
         case .needsUser: .askUser
         case .noPendingSignIn: .restart
-        case .settings, .badRecord, .badTokens: .reconfigure
+        case .signing, .settings, .badRecord, .badTokens: .reconfigure
         case .closed: .stop
         }
     }
@@ -79,6 +82,7 @@ extension OAuthError: Redacted, LocalizedError {
         case .needsUser: "a person must sign in"
         case .store(let error, let failure): "\(failure.text) (\(type(of: error)))"
         case .refusedAnswer(let problem, let failure): "\(failure.text): \(problem)"
+        case .signing(let error): "the host did not sign: the key is missing or may not be used (\(type(of: error)))"
         case .noPendingSignIn: "the callback belongs to no pending sign-in"
         case .settings(let field, let problem): "\(field): \(problem)"
         case .badRecord(let problem): "the stored record cannot be used: \(problem)"
@@ -115,7 +119,7 @@ extension Misuse {
         switch self {
         case .UnknownAction(let message), .WrongAnswer(let message), .RedirectUri(let message),
             .RedirectNotInDocument(let message), .ClientId(let message), .ClientSecret(let message),
-            .Tokens(let message):
+            .Tokens(let message), .Signature(let message), .Assertion(let message):
             message
         }
     }

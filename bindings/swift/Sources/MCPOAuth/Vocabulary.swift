@@ -12,6 +12,16 @@ public typealias ClientDocument = MCPOAuthMachine.ClientDocument
 public typealias GivenEndpoints = MCPOAuthMachine.GivenEndpoints
 /// A way to authenticate the client at the token endpoint.
 public typealias AuthMethod = MCPOAuthMachine.AuthMethod
+/// How tokens are got.
+public typealias GrantType = MCPOAuthMachine.GrantType
+/// Whether tokens are bound to a key of the program.
+public typealias DpopUse = MCPOAuthMachine.DpopUse
+/// The public half of a key that tokens are bound to.
+public typealias DpopKey = MCPOAuthMachine.DpopKey
+/// Who knows the user of an enterprise, and as which client we are known there.
+public typealias IdentityProvider = MCPOAuthMachine.IdentityProvider
+/// What an assertion is.
+public typealias AssertionKind = MCPOAuthMachine.AssertionKind
 /// Deviations from the specification that a server may need: each is named, and off unless said.
 public typealias Deviations = MCPOAuthMachine.Deviations
 /// An exact pair of issuers.

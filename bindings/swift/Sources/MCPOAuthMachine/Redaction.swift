@@ -18,6 +18,14 @@ extension Preregistered: CustomReflectable {
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
+extension IdentityProvider: CustomReflectable {
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+extension DpopKey: CustomReflectable {
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 extension ProvidedTokens: CustomReflectable {
     public var customMirror: Mirror { Mirror(self, children: []) }
 }

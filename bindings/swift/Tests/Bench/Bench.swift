@@ -22,8 +22,8 @@ struct Bench: Sendable {
         row("a call without values: awaits_redirect", time(50_000) { _ = machine.awaitsRedirect() })
         row(
             "the hot path: request_headers",
-            time(50_000) {
-                _ = machine.requestHeaders(method: "POST", url: InMemoryServers.serverURL, nowMs: Self.now)
+            try time(50_000) {
+                _ = try machine.requestHeaders(method: "POST", url: InMemoryServers.serverURL, nowMs: Self.now)
             })
         row("an event that changes nothing: tick", try time(50_000) { _ = try machine.tick(nowMs: Self.now) })
         row("a record in, a number out: generation_of", try time(10_000) { _ = try generationOf(record: record) })

@@ -14,9 +14,10 @@ func say(_ text: String) {
 }
 
 do {
-    let given = try Given()
+    let given = try await Given()
     let client = try OAuthClient(
-        given.settings, store: MemoryStore(), userAgent: Headless(),
+        given.settings, store: MemoryStore(), userAgent: Headless(), signer: given.signer,
+        assertions: given.assertions,
         observer: { say("\($0.name): \($0.text) [\($0.clause)]") })
     let answer = try await withThrowingTaskGroup(of: String.self) { group in
         group.addTask {

@@ -20,10 +20,17 @@ func render(_ outcome: Outcome) -> JSON {
     }
 }
 
-func render(_ headers: RequestHeaders) -> JSON {
+func render(_ headers: RequestHeaders) throws -> JSON {
     switch headers {
     case .ready(let authorization, let generation):
         ["ready": ["authorization": .string(authorization), "generation": .whole(generation)]]
+    case .sign(let authorization, let generation, let algorithm, let thumbprint, let keyID, let issuer, let input):
+        try [
+            "sign": [
+                "authorization": .string(authorization), "generation": .whole(generation),
+                "proof": draft("dpop_proof", algorithm, thumbprint, keyID, issuer, input),
+            ]
+        ]
     case .refreshDue: "refresh_due"
     case .absent: "absent"
     }
@@ -48,6 +55,19 @@ func render(_ next: Next) throws -> JSON {
         ]
     case .askForClient(let id, let issuer, let redirectURI):
         ["id": .whole(id), "ask_for_client": ["issuer": .string(issuer), "redirect_uri": .string(redirectURI)]]
+    case .sign(let id, let purpose, let algorithm, let thumbprint, let keyID, let issuer, let input):
+        try ["id": .whole(id), "sign": draft(purpose, algorithm, thumbprint, keyID, issuer, input)]
+    case .fetchAssertion(let id, let purpose, let issuer, let audience, let renew):
+        [
+            "id": .whole(id),
+            "fetch_assertion": [
+                "purpose": .string(purpose), "issuer": .string(issuer), "audience": .string(audience),
+                "renew": .bool(renew),
+            ],
+        ]
+    case .showCode(
+        let id, let userCode, let url, let completeURL, let issuer, let scopes, let expiresAtMs, let untilMs):
+        ["id": .whole(id), "show_code": code(userCode, url, completeURL, issuer, scopes, expiresAtMs, untilMs)]
     case .wait(let id, let untilMs): ["id": .whole(id), "wait": .whole(untilMs)]
     case .load(let id, let key): ["id": .whole(id), "load": .string(key)]
     case .delete(let id, let key, let expected):
@@ -55,6 +75,37 @@ func render(_ next: Next) throws -> JSON {
     case .save(let id, let key, let expected, let generation, let record, let expiresAtMs):
         try ["id": .whole(id), "save": save(key, expected, generation, record, expiresAtMs)]
     }
+}
+
+/// What is to be signed, with both parts of the input as the JSON that they are.
+private func draft(
+    _ purpose: String, _ algorithm: String, _ thumbprint: String, _ keyID: String?, _ issuer: String, _ input: String
+) throws -> JSON {
+    let parts = try input.split(separator: ".").map { part in
+        let padding = String(repeating: "=", count: (4 - part.utf8.count % 4) % 4)
+        let text = part.replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/") + padding
+        guard let bytes = Data(base64Encoded: text) else { throw Unreadable("not base64url: \(part)") }
+        return try JSON(reading: bytes)
+    }
+    guard parts.count == 2 else { throw Unreadable("what is to be signed has \(parts.count) parts") }
+    var shown: [String: JSON] = [
+        "purpose": .string(purpose), "algorithm": .string(algorithm), "thumbprint": .string(thumbprint),
+        "issuer": .string(issuer), "header": parts[0], "claims": parts[1],
+    ]
+    if let keyID { shown["key_id"] = .string(keyID) }
+    return .object(shown)
+}
+
+private func code(
+    _ userCode: String, _ url: String, _ completeURL: String?, _ issuer: String, _ scopes: String,
+    _ expiresAtMs: UInt64, _ untilMs: UInt64
+) -> JSON {
+    var shown: [String: JSON] = [
+        "user_code": .string(userCode), "verification_uri": .string(url), "issuer": .string(issuer),
+        "scopes": .string(scopes), "expires_at": .whole(expiresAtMs), "until": .whole(untilMs),
+    ]
+    if let completeURL { shown["verification_uri_complete"] = .string(completeURL) }
+    return .object(shown)
 }
 
 private func render(_ failure: Failure) -> JSON {

@@ -6,6 +6,8 @@ import MCPOAuthMachine
 /// Replays one transcript, as strictly as Rust does.
 struct Replay {
     private static let start: UInt64 = 1_800_000_000_000
+    /// The byte that signatures consist of.
+    private static let signature: UInt8 = 0x2A
 
     private let config: Config
     private let account: String
@@ -13,6 +15,8 @@ struct Replay {
     private var now = Self.start
     private var state = ""
     private var saved: [String: Data] = [:]
+    /// Signatures and assertions, which no snapshot may hold.
+    private var fleeting = [Data(repeating: Self.signature, count: 12).base64EncodedString()]
 
     /// - Throws: `Unreadable` with the first difference.
     static func check(_ text: Data) throws {
@@ -70,9 +74,13 @@ struct Replay {
         now = isBeyond ? .max : later
         guard let event = step["event"]?.replacingState(with: state) else { throw Unreadable("has no event") }
         if let question = event["request_headers"] {
-            let headers = machine.requestHeaders(
+            let headers = try machine.requestHeaders(
                 method: question["method"]?.string ?? "", url: question["url"]?.string ?? "", nowMs: now)
-            return ["next": render(headers)]
+            return ["next": try render(headers)]
+        }
+        if let nonce = event["nonce"]?.string {
+            machine.takeNonce(value: Data(nonce.utf8))
+            return ["next": try render(machine.next())]
         }
         if event["deadline"] != nil { return ["next": JSON(machine.deadline())] }
         var observed: [String: JSON] = [:]
@@ -109,6 +117,10 @@ struct Replay {
     /// Snapshot, resume, and the same `next`.
     private func resumeAndCompare() throws {
         let snapshot = machine.snapshot()
+        let text = String(decoding: snapshot, as: UTF8.self)
+        if let kept = fleeting.first(where: { !$0.isEmpty && text.contains($0) }) {
+            throw Unreadable("the snapshot holds \(kept)")
+        }
         let resumed: Machine
         do {
             resumed = try Machine.resume(config: config, account: account, snapshot: snapshot)
@@ -123,8 +135,33 @@ struct Replay {
             if case .load(_, machine.grantKey()) = resumed.next() { return }
             throw Unreadable("a refresh was resumed as \(resumed.next())")
         }
-        guard resumed.next() == machine.next(), resumed.snapshot() == snapshot else {
+        guard resumed.snapshot() == snapshot else { throw Unreadable("the resumed machine has another snapshot") }
+        if isFleeting(text) {
+            if machine.phase() == "Revoking", resumed.next() == .signedOut { return }
+            let unavailable = ["grant_unavailable", "authorization_unavailable"]
+            if case .failed(let failure) = resumed.next(), unavailable.contains(failure.code) { return }
+            throw Unreadable("what must be sent once was resumed as \(resumed.next())")
+        }
+        if machine.phase() == "Polling" {
+            if case .showCode = resumed.next() { return }
+            throw Unreadable("a poll was resumed as \(resumed.next())")
+        }
+        guard resumed.next() == machine.next() else {
             throw Unreadable("resumed as \(resumed.next()) instead of \(machine.next())")
+        }
+    }
+
+    /// Whether the request that is to be sent carries what may be sent once: an assertion or a proof.
+    private func isFleeting(_ snapshot: String) -> Bool {
+        switch machine.next() {
+        case .http(_, _, _, let headers, let body, _, _, _, _) where machine.phase() != "Polling":
+            let parameters = String(decoding: body ?? Data(), as: UTF8.self).split(separator: "&")
+            let names = ["assertion=", "client_assertion=", "subject_token="]
+            return headers.split(separator: "\n").contains { $0.hasPrefix("dpop:") }
+                || parameters.contains { parameter in names.contains { parameter.hasPrefix($0) } }
+        // The request that it is for has an assertion already.
+        case .sign: return snapshot.contains("Unavailable")
+        default: return false
         }
     }
 
@@ -154,7 +191,7 @@ struct Replay {
         return outcome
     }
 
-    private func feed(_ event: JSON, id given: UInt64?) throws -> JSON {
+    private mutating func feed(_ event: JSON, id given: UInt64?) throws -> JSON {
         let (id, now) = (given ?? machine.next().outstanding, now)
         switch event {
         case "connect": return try give { try $0.connect(nowMs: now) }
@@ -201,6 +238,17 @@ struct Replay {
                     id: id, clientId: body["client_id"]?.string ?? "", clientSecret: body["client_secret"]?.string,
                     authMethod: method, nowMs: now)
             }
+        case "signed":
+            let signature = Data(repeating: Self.signature, count: Int(body.whole ?? 0))
+            return try giveTwice { try $0.signed(id: id, signature: signature, nowMs: now) }
+        case "assertion_provided":
+            let kinds: [AssertionKind] = [.jwt, .idToken, .refreshToken, .saml2]
+            let token = body["token"]?.string ?? ""
+            guard let kind = kinds.first(where: { snake("\($0)") == body["kind"]?.string }) else {
+                throw Unreadable("unknown kind of assertion")
+            }
+            fleeting.append(token)
+            return try give { try $0.assertionProvided(id: id, token: token, kind: kind, nowMs: now) }
         case "declined":
             let refusals: [Refusal] = [.needsUser, .denied, .unable]
             guard let reason = refusals.first(where: { snake("\($0)") == body.string }) else {
@@ -251,7 +299,8 @@ extension Next {
         switch self {
         case .http(let id, _, _, _, _, _, _, _, _), .bindRedirect(let id, _), .openUrl(let id, _, _, _, _, _, _),
             .load(let id, _), .save(let id, _, _, _, _, _), .delete(let id, _, _), .askForClient(let id, _, _),
-            .wait(let id, _):
+            .sign(let id, _, _, _, _, _, _), .fetchAssertion(let id, _, _, _, _),
+            .showCode(let id, _, _, _, _, _, _, _), .wait(let id, _):
             id
         case .idle, .authorized, .signedOut, .failed: 0
         }

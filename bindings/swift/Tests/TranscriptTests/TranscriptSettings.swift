@@ -40,11 +40,20 @@ func settings(_ value: JSON) throws -> Settings {
     settings.softwareStatement = members.take("software_statement")?.string
     settings.initialAccessToken = members.take("initial_access_token")?.string
     settings.preregistered = try members.take("preregistered").map(preregistered)
+    settings.clientKey = members.take("client_key")?.text
+    members.take("assertion_typ")?.string.map { settings.assertionTyp = $0 }
     settings.clientDocument = try members.take("client_document").map(clientDocument)
     members.take("dynamic_registration")?.bool.map { settings.dynamicRegistration = $0 }
     members.take("ask_for_client")?.bool.map { settings.askForClient = $0 }
     members.take("redirect_uri")?.string.map { settings.redirectUri = $0 }
     members.take("private_scheme_redirect")?.bool.map { settings.privateSchemeRedirect = $0 }
+    if let grant = members.take("grant") { settings.grant = try grantType(grant) }
+    members.take("pushed_authorization")?.bool.map { settings.pushedAuthorization = $0 }
+    if let dpop = members.take("dpop") { settings.dpop = try dpopUse(dpop) }
+    settings.dpopKeys = try (members.take("dpop_keys")?.array ?? []).map(dpopKey)
+    settings.identityProvider = try members.take("identity_provider").map(identityProvider)
+    settings.workloadAudience = members.take("workload_audience")?.string
+    members.take("revoke_on_sign_out")?.bool.map { settings.revokeOnSignOut = $0 }
     settings.scopes = members.take("scopes")?.strings
     members.take("offline_access")?.bool.map { settings.offlineAccess = $0 }
     settings.authorizeParameters = parameters(members.take("authorize_parameters"))
@@ -73,6 +82,7 @@ func authMethod(_ value: JSON) throws -> AuthMethod {
     case "none": .public
     case "client_secret_basic": .clientSecretBasic
     case "client_secret_post": .clientSecretPost
+    case "private_key_jwt": .privateKeyJwt
     default: throw Unreadable("unknown method \(value.text)")
     }
 }
@@ -102,9 +112,43 @@ private func endpoints(_ value: JSON) throws -> GivenEndpoints {
 private func clientDocument(_ value: JSON) throws -> ClientDocument {
     var members = try Members(value)
     let document = ClientDocument(
-        url: members.take("url")?.string ?? "", redirectUris: members.take("redirect_uris")?.strings ?? [])
+        url: members.take("url")?.string ?? "", redirectUris: members.take("redirect_uris")?.strings ?? [],
+        authMethod: try members.take("auth_method").map(authMethod))
     try members.end()
     return document
+}
+
+private func grantType(_ value: JSON) throws -> GrantType {
+    let all: [GrantType] = [.authorizationCode, .deviceCode, .clientCredentials, .workloadIdentity, .enterpriseManaged]
+    guard let grant = all.first(where: { snake("\($0)") == value.string }) else {
+        throw Unreadable("unknown grant \(value.text)")
+    }
+    return grant
+}
+
+private func dpopUse(_ value: JSON) throws -> DpopUse {
+    let all: [DpopUse] = [.never, .whenSupported, .always]
+    guard let use = all.first(where: { snake("\($0)") == value.string }) else {
+        throw Unreadable("unknown use of DPoP \(value.text)")
+    }
+    return use
+}
+
+private func dpopKey(_ value: JSON) throws -> DpopKey {
+    var members = try Members(value)
+    let key = DpopKey(key: members.take("key")?.text ?? "", issuer: members.take("issuer")?.string)
+    try members.end()
+    return key
+}
+
+private func identityProvider(_ value: JSON) throws -> IdentityProvider {
+    var members = try Members(value)
+    let provider = IdentityProvider(
+        issuer: members.take("issuer")?.string ?? "", tokenEndpoint: members.take("token_endpoint")?.string ?? "",
+        clientId: members.take("client_id")?.string ?? "", clientSecret: members.take("client_secret")?.string,
+        authMethod: try members.take("auth_method").map(authMethod))
+    try members.end()
+    return provider
 }
 
 private func parameters(_ value: JSON?) -> [Parameter] {
@@ -121,6 +165,7 @@ private func deviations(_ value: JSON) throws -> Deviations {
         omitResource: members.take("omit_resource")?.bool ?? false,
         retryRefreshWithoutResource: members.take("retry_refresh_without_resource")?.bool ?? false,
         defaultEndpoints: members.take("default_endpoints")?.bool ?? false,
+        assumeIdJag: members.take("assume_id_jag")?.bool ?? false,
         extraIss: members.take("extra_iss")?.string,
         sameOriginEndpoints: members.take("same_origin_endpoints")?.bool ?? false)
     try members.end()

@@ -36,9 +36,6 @@ pub(super) fn good(
             ScopeForm::Absent => None,
         };
     }
-    if let Some(details) = &bench.state.families[issue.family].details {
-        answer.insert("authorization_details".into(), details.clone());
-    }
     let set = &rules.answer.set;
     answer.extend(
         bench

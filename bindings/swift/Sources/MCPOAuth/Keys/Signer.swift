@@ -42,16 +42,32 @@ public struct SigningRequest: Sendable, Equatable {
     }
 }
 
+extension SigningRequest {
+    /// What the machine drafted.
+    ///
+    /// - Throws: ``Refused`` for what this version does not know.
+    init(
+        _ purpose: String, _ algorithm: String, _ thumbprint: String, _ keyID: String?, _ issuer: String,
+        _ input: String
+    ) throws {
+        guard let purpose = SigningPurpose(rawValue: purpose), let algorithm = SigningAlgorithm(rawValue: algorithm)
+        else { throw Refused(.unable) }
+        self.init(
+            purpose: purpose, algorithm: algorithm, thumbprint: thumbprint, keyID: keyID, issuer: issuer,
+            input: Data(input.utf8))
+    }
+}
+
 extension SigningRequest: Redacted {
     public var description: String { "SigningRequest(\(purpose) for \(issuer), \(algorithm) with \(thumbprint))" }
 }
 
 /// What a signature is for.
-public enum SigningPurpose: Sendable, Equatable {
+public enum SigningPurpose: String, Sendable {
     /// It authenticates the client at an authorization server.
-    case clientAssertion
+    case clientAssertion = "client_assertion"
     /// It proves that a request comes from whoever its token is bound to.
-    case dpopProof
+    case dpopProof = "dpop_proof"
 }
 
 /// How to sign (RFC 7518 §3.1, RFC 8037 §3.1).

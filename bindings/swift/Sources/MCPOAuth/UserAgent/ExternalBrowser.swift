@@ -7,10 +7,15 @@ import Foundation
 /// ``OAuthClient/finish(callbackURL:)``.
 public struct ExternalBrowser: UserAgent {
     private let show: @Sendable (SignInPage) async -> Bool
+    private let showCode: (@Sendable (DeviceCode) async -> Void)?
 
-    /// With what opens the page, and says whether it did.
-    public init(open show: @escaping @Sendable (SignInPage) async -> Bool) {
+    /// With what opens the page, and says whether it did; and what shows a code, if there may be one.
+    public init(
+        open show: @escaping @Sendable (SignInPage) async -> Bool,
+        showCode: (@Sendable (DeviceCode) async -> Void)? = nil
+    ) {
         self.show = show
+        self.showCode = showCode
     }
 
     public func bind(preferred: String) async throws -> Redirect {
@@ -20,5 +25,10 @@ public struct ExternalBrowser: UserAgent {
     public func open(_ page: SignInPage) async throws -> Opened {
         guard await show(page) else { throw Refused(.unable) }
         return .shown
+    }
+
+    public func show(_ code: DeviceCode) async throws {
+        guard let showCode else { throw Refused(.needsUser) }
+        await showCode(code)
     }
 }

@@ -10,6 +10,7 @@
     public struct SystemBrowser: UserAgent {
         private let keepsPort: Bool
         private let show: (@Sendable (SignInPage) -> Void)?
+        private let showCode: @Sendable (DeviceCode) -> Void
 
         /// A browser that fails does so at once; one that still runs by then is a browser.
         private static let patience: Duration = .seconds(3)
@@ -22,9 +23,14 @@
         ///     chance in an earlier run and is taken now. Right for a client that is registered with a port of its own.
         ///   - show: what to do where no browser can be opened: show the page's URL, so that the user may copy it to one.
         ///     Without this the flow ends as declined.
-        public init(keepsPort: Bool = false, show: (@Sendable (SignInPage) -> Void)? = nil) {
+        ///   - showCode: shows the code of the grant `.deviceCode`. Default: on standard error.
+        public init(
+            keepsPort: Bool = false, show: (@Sendable (SignInPage) -> Void)? = nil,
+            showCode: @escaping @Sendable (DeviceCode) -> Void = SystemBrowser.print
+        ) {
             self.keepsPort = keepsPort
             self.show = show
+            self.showCode = showCode
         }
 
         public func bind(preferred: String) async throws -> Redirect {
@@ -44,6 +50,15 @@
             guard let show else { throw Refused(.unable) }
             show(page)
             return .shown
+        }
+
+        public func show(_ code: DeviceCode) async throws {
+            showCode(code)
+        }
+
+        /// Shows the code on standard error.
+        public static func print(_ code: DeviceCode) {
+            FileHandle.standardError.write(Data(code.words.utf8))
         }
 
         /// Whether a browser took the URL.

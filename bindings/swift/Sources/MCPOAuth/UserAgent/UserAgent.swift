@@ -14,6 +14,18 @@ public protocol UserAgent: Sendable {
     ///
     /// - Throws: ``Refused`` with the reason that the flow then ends with.
     func open(_ page: SignInPage) async throws -> Opened
+
+    /// Shows the user a code that they enter on another device, for the grant `.deviceCode`. It does not wait for them. A user
+    /// agent without this method refuses: then the flow ends as one that needs a user.
+    ///
+    /// - Throws: ``Refused`` with the reason that the flow then ends with.
+    func show(_ code: DeviceCode) async throws
+}
+
+extension UserAgent {
+    public func show(_ code: DeviceCode) async throws {
+        throw Refused(.needsUser)
+    }
 }
 
 /// What came of opening a page.
