@@ -9,7 +9,6 @@ use crate::event::{
 use crate::grant::Change;
 use crate::phase::{Hint, Need, Trigger};
 use crate::provided;
-use crate::settings::DpopUse;
 use crate::transition::EventKind;
 use crate::uri::RedirectUri;
 use crate::wire::challenge::{BEARER, BearerChallenge, Challenges, DPOP};
@@ -132,9 +131,11 @@ fn read_challenge(challenge: &Challenge<'_>, config: &Config) -> Option<Need> {
         Err(_) => return None,
     };
     let malformed = challenges.repeated_parameter() || challenges.unreadable();
-    let schemes = match config.settings.dpop {
-        DpopUse::Never => BEARER,
-        DpopUse::WhenSupported | DpopUse::Always => DPOP,
+    // Tokens may be bound already where new ones would not be.
+    let schemes = if config.settings.dpop_keys.is_empty() {
+        BEARER
+    } else {
+        DPOP
     };
     let bearer = BearerChallenge::read(&challenges, schemes).unwrap_or_default();
     let error = bearer.error();

@@ -43,7 +43,7 @@ pub(crate) enum Need {
 }
 
 /// What a challenge says beside its status.
-#[derive(Clone, Hash, Serialize, Deserialize)]
+#[derive(Clone, Default, Hash, Serialize, Deserialize)]
 pub(crate) struct Hint {
     pub(crate) metadata_url: Option<Box<str>>,
     pub(crate) scope: Option<Box<str>>,
@@ -202,10 +202,15 @@ pub(super) fn decide(trigger: Trigger, shared: &mut Shared) -> Result<Lead, Igno
         Need::Nonce if usable && shared.memory.nonces.of_resource().is_some() => {
             Err(Ignored::Superseded)
         }
+        // Of a token that has gone meanwhile, no proof would have been good.
+        Need::Nonce | Need::Proof if !usable => {
+            let need = Need::Token(Hint::default());
+            decide(Trigger { need, ..trigger }, shared)
+        }
         Need::Nonce | Need::Proof => {
             let current =
                 held.is_some_and(|(generation, ..)| trigger.generation == Some(generation));
-            if usable && !current {
+            if !current {
                 return Err(Ignored::Superseded);
             }
             let failure = Failure::new(Code::ProofRejected, Stage::Use);

@@ -252,7 +252,13 @@ impl Replay<'_> {
         }
         let resumed = Machine::resume(self.config.clone(), &self.account, snapshot.expose())
             .map_err(|error| format!("the snapshot cannot be resumed: {error}"))?;
-        if self.machine.phase() == PhaseKind::Refreshing {
+        let refreshes = match self.machine.phase() {
+            PhaseKind::Refreshing => true,
+            // For a refresh, if the grant is read again.
+            PhaseKind::Signing => resumed.phase() == PhaseKind::Loading,
+            _ => false,
+        };
+        if refreshes {
             return match resumed.next() {
                 Next::Do(Action {
                     task: Task::Store(StoreOp::Load { key }),
@@ -272,7 +278,7 @@ impl Replay<'_> {
         if resumed.snapshot() != snapshot {
             return Err("the resumed machine has another snapshot".into());
         }
-        if self.is_fleeting() {
+        if self.is_fleeting(&resumed) {
             let unavailable = [Code::GrantUnavailable, Code::AuthorizationUnavailable];
             return match (self.machine.phase(), resumed.next()) {
                 (PhaseKind::Revoking, Next::Rest(Verdict::SignedOut)) => Ok(()),
@@ -304,7 +310,7 @@ impl Replay<'_> {
     }
 
     /// Whether the request that is to be sent carries what may be sent once: an assertion or a proof.
-    fn is_fleeting(&self) -> bool {
+    fn is_fleeting(&self, resumed: &Machine) -> bool {
         match self.machine.next() {
             Next::Do(Action {
                 task: Task::Http(request),
@@ -321,12 +327,7 @@ impl Replay<'_> {
             Next::Do(Action {
                 task: Task::Sign(_),
                 ..
-            }) => self
-                .machine
-                .snapshot()
-                .expose()
-                .windows(11)
-                .any(|part| part == b"Unavailable"),
+            }) => resumed.phase() == PhaseKind::Failed,
             _ => false,
         }
     }

@@ -3,6 +3,8 @@
 use crate::bed::Testbed;
 use crate::behaviour::Behaviour;
 use crate::http::{Reply, Request, serve};
+use crate::mint::Flaw;
+use crate::pairs::Pairs;
 use crate::place::Server;
 use serde_json::json;
 use std::io;
@@ -16,6 +18,8 @@ use tokio::task::JoinHandle;
 /// |---|---|
 /// | `GET /log`, `/breaches`, `/counts`, `/behaviour` | what the methods of [`Testbed`] give, as JSON |
 /// | `PUT /behaviour` | the body, a [`Behaviour`] as JSON, replaces the behaviour |
+/// | `POST /workload_assertion?audience=…`, `/id_token`, `/identity_refresh_token` | `{"token": …}`, a fresh one; with `flaw=expired` or `forged`, a [`Flaw`] |
+/// | `POST /decide_device?user_code=…&decision=allow` | decides for a device, `deny` too; 404 when none waits with this code |
 /// | `POST /expire_access_tokens`, `/revoke_grants`, `/forget_clients`, `/migrate_to_second_issuer` | as the methods |
 ///
 /// Dropping it stops everything.
@@ -72,6 +76,20 @@ fn answer(bed: &Testbed, request: &Request) -> Reply {
             }
             Err(error) => Reply::json(400, &json!({"error": error.to_string()})),
         },
+        ("POST", "/workload_assertion" | "/id_token" | "/identity_refresh_token") => {
+            match minted(bed, request) {
+                Some(token) => Reply::json(200, &json!({"token": token})),
+                None => Reply::json(400, &json!({"error": "no such flaw"})),
+            }
+        }
+        ("POST", "/decide_device") => {
+            let query = Pairs::form(request.query.as_bytes());
+            let allowed = query.get("decision") == Some("allow");
+            match bed.decide_device(query.get("user_code").unwrap_or_default(), allowed) {
+                true => done,
+                false => Reply::json(404, &json!({"error": "no device waits"})),
+            }
+        }
         ("POST", "/expire_access_tokens") => {
             bed.expire_access_tokens();
             done
@@ -90,4 +108,20 @@ fn answer(bed: &Testbed, request: &Request) -> Reply {
         }
         _ => Reply::json(404, &json!({"error": "no such control"})),
     }
+}
+
+/// What a host would get hold of; none when the flaw that is asked for does not exist.
+fn minted(bed: &Testbed, request: &Request) -> Option<String> {
+    let query = Pairs::form(request.query.as_bytes());
+    let flaw = match query.get("flaw") {
+        None => None,
+        Some(name) => Some(serde_json::from_value::<Flaw>(name.into()).ok()?),
+    };
+    Some(match request.path.as_str() {
+        "/workload_assertion" => {
+            bed.workload_assertion(query.get("audience").unwrap_or_default(), flaw)
+        }
+        "/id_token" => bed.id_token(flaw),
+        _ => bed.identity_refresh_token(),
+    })
 }

@@ -8,15 +8,18 @@ use crate::clients::Client;
 use crate::http::{Reply, Request, escaped};
 use crate::pairs::Pairs;
 use crate::place::endpoint_path;
+use crate::pushed::taken;
 use crate::refusal::Refusal;
 use crate::state::{Code, Pending, random};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use url::{Host, Url, form_urlencoded};
 
-/// RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2, RFC 9449 §10, and what OpenID Connect adds.
-const KNOWN: [&str; 12] = [
+/// RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2, RFC 9396 §2, RFC 9449 §10, and what OpenID Connect adds.
+const KNOWN: [&str; 13] = [
+    "authorization_details",
     "client_id",
     "code_challenge",
     "code_challenge_method",
@@ -43,28 +46,28 @@ pub(crate) fn authorize(bench: &mut Bench, issuer: usize, request: &Request) -> 
         return Reply::text(405, "Method not allowed").with("Allow", "GET");
     }
     let query = Pairs::form(request.query.as_bytes());
+    let subject = request.cookie("subject");
+    if bench.behaviour.pushed.offered && query.get("request_uri").is_some() {
+        return match taken(bench, issuer, &query) {
+            Ok(pending) => ask(bench, issuer, pending, subject),
+            Err(refusal) => not_valid(bench, &refusal),
+        };
+    }
     let (client, redirect_uri) = match trusted(bench, issuer, &query) {
         Ok(trusted) => trusted,
-        Err((rule, what)) => {
-            if let Some(rule) = rule {
-                bench.hold(Endpoint::Authorization, rule, what.as_str());
-            }
-            // No redirect to an address that nobody vouches for (RFC 6749 §4.1.2.1).
-            return Reply::html(
-                400,
-                "This request is not valid",
-                &format!("<p>{}</p>", escaped(&what)),
-            );
-        }
+        Err(refusal) => return not_valid(bench, &refusal),
     };
     let state = query.get("state").unwrap_or_default().to_owned();
-    match judge(bench, issuer, &client, &query, &redirect_uri) {
-        Ok(mut code) => {
-            if let Some(subject) = request.cookie("subject") {
-                code.subject = subject;
-            }
-            ask(bench, issuer, Pending { code, state })
-        }
+    let judged = match bench.behaviour.pushed.required {
+        true => breach(
+            Rule::RequestUri,
+            "invalid_request",
+            "requests are pushed here",
+        ),
+        false => judge(bench, issuer, &client, &query, &redirect_uri),
+    };
+    match judged {
+        Ok(code) => ask(bench, issuer, Pending { code, state }, subject),
         Err(refusal) => {
             refusal.hold(bench, Endpoint::Authorization);
             let Refusal { error, what, .. } = refusal;
@@ -73,18 +76,26 @@ pub(crate) fn authorize(bench: &mut Bench, issuer: usize, request: &Request) -> 
     }
 }
 
+/// No redirect to an address that nobody vouches for (RFC 6749 §4.1.2.1).
+fn not_valid(bench: &mut Bench, refusal: &Refusal) -> Reply {
+    refusal.hold(bench, Endpoint::Authorization);
+    let content = format!("<p>{}</p>", escaped(&refusal.what));
+    Reply::html(400, "This request is not valid", &content)
+}
+
 /// The client and redirect URI, checked before anything is sent there.
-fn trusted(
+pub(crate) fn trusted(
     bench: &Bench,
     issuer: usize,
     query: &Pairs,
-) -> Result<(Client, String), (Option<Rule>, String)> {
+) -> Result<(Client, String), Refusal> {
+    let invalid = "invalid_request";
     for name in ["client_id", "redirect_uri"] {
         if query.names().filter(|n| *n == name).count() > 1 {
-            return Err((Some(Rule::Duplicate), name.to_owned()));
+            return breach(Rule::Duplicate, invalid, name);
         }
         if query.get(name).is_none() {
-            return Err((Some(Rule::Missing), name.to_owned()));
+            return breach(Rule::Missing, invalid, name);
         }
     }
     let (id, redirect_uri) = (
@@ -94,8 +105,11 @@ fn trusted(
     let Some(client) = bench.client(issuer, id) else {
         // A client cannot know that it was forgotten; using another server's identifier is its fault.
         let known = bench.state.known_ids.get(id);
-        let rule = (known != Some(&issuer)).then_some(Rule::ClientIssuer);
-        return Err((rule, format!("client {id} is not known here")));
+        let what = format!("client {id} is not known here");
+        return match known == Some(&issuer) {
+            true => Err(Refusal::declined(invalid, what)),
+            false => breach(Rule::ClientIssuer, invalid, what),
+        };
     };
     let redirect_uri = redirect_uri.unwrap_or_default();
     let port = bench.behaviour.authorization.loopback_port;
@@ -103,10 +117,8 @@ fn trusted(
         uri == redirect_uri || (port == LoopbackPort::Any && equal_but_for_port(uri, redirect_uri))
     };
     if !client.redirect_uris.iter().any(registered) {
-        return Err((
-            Some(Rule::RedirectUri),
-            format!("{redirect_uri} is not registered"),
-        ));
+        let what = format!("{redirect_uri} is not registered");
+        return breach(Rule::RedirectUri, invalid, what);
     }
     Ok((client, redirect_uri.to_owned()))
 }
@@ -126,7 +138,8 @@ fn equal_but_for_port(registered: &str, asked: &str) -> bool {
     parsed(registered).is_some_and(|url| parsed(asked) == Some(url))
 }
 
-fn judge(
+/// Everything else about a request: pushed or in the browser.
+pub(crate) fn judge(
     bench: &mut Bench,
     issuer: usize,
     client: &Client,
@@ -172,6 +185,7 @@ fn judge(
     let challenge = pkce(bench, query)?;
     state(bench, query)?;
     let key = key(bench, query)?;
+    let details = details(bench, query)?;
     if let Some(name) = rules
         .refused_parameters
         .iter()
@@ -199,9 +213,10 @@ fn judge(
         key,
         resource,
         scope,
+        details,
         subject: "user-1".to_owned(),
         refreshable,
-        expires: Instant::now() + Duration::from_secs(rules.code_lifetime),
+        expires: Instant::now(),
         family: None,
     })
 }
@@ -252,6 +267,29 @@ fn key(bench: &Bench, query: &Pairs) -> Result<Option<String>, Refusal> {
     Ok(Some(key.to_owned()))
 }
 
+/// A JSON array of objects of known types (RFC 9396 §2, §5).
+fn details(bench: &Bench, query: &Pairs) -> Result<Option<Value>, Refusal> {
+    let Some(text) = query.get("authorization_details") else {
+        return Ok(None);
+    };
+    let types = &bench.behaviour.authorization.details_types;
+    if types.is_empty() {
+        let what = "authorization_details are not offered";
+        return breach(Rule::Unknown, "invalid_request", what);
+    }
+    let known = |item: &Value| {
+        let kind = item.get("type").and_then(Value::as_str);
+        kind.is_some_and(|kind| types.iter().any(|one| one == kind))
+    };
+    match serde_json::from_str(text) {
+        Ok(Value::Array(items)) if items.iter().all(known) => Ok(Some(items.into())),
+        _ => {
+            let what = "authorization_details are no array of known types";
+            breach(Rule::Form, "invalid_authorization_details", what)
+        }
+    }
+}
+
 /// 128 bits in base64url take 22 characters.
 fn state(bench: &mut Bench, query: &Pairs) -> Result<(), Refusal> {
     let Some(state) = query.get("state") else {
@@ -266,8 +304,11 @@ fn state(bench: &mut Bench, query: &Pairs) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn ask(bench: &mut Bench, issuer: usize, pending: Pending) -> Reply {
+fn ask(bench: &mut Bench, issuer: usize, mut pending: Pending, subject: Option<String>) -> Reply {
     bench.counts.authorizations += 1;
+    if let Some(subject) = subject {
+        pending.code.subject = subject;
+    }
     if let Some(error) = bench.behaviour.authorization.error.clone() {
         let (uri, state) = (&pending.code.redirect_uri, &pending.state);
         return failed(
@@ -333,7 +374,9 @@ pub(crate) fn consent(bench: &mut Bench, request: &Request) -> Reply {
 }
 
 fn granted(bench: &mut Bench, pending: Pending) -> Reply {
-    let Pending { code, state } = pending;
+    let Pending { mut code, state } = pending;
+    let lifetime = bench.behaviour.authorization.code_lifetime;
+    code.expires = Instant::now() + Duration::from_secs(lifetime);
     let value = random();
     let iss = bench.behaviour.authorization.iss.as_ref();
     let iss = iss.map(|iss| bench.expand_for(code.issuer, iss));

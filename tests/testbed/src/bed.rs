@@ -4,8 +4,10 @@ use crate::addresses::Addresses;
 use crate::behaviour::Behaviour;
 use crate::bench::Bench;
 use crate::breach::Breach;
+use crate::device;
 use crate::http::{self, lock, serve};
 use crate::log::{Counts, Entry};
+use crate::mint::Flaw;
 use crate::place::Server;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -121,6 +123,31 @@ impl Testbed {
     /// The resource names the second authorization server, and tokens of the first get 401.
     pub fn migrate_to_second_issuer(&self) {
         self.lock().active = 1;
+    }
+
+    /// Identifier of the identity provider, whose token endpoint is `/token` below it.
+    pub fn identity_provider(&self) -> String {
+        self.expand("{idp}")
+    }
+
+    /// A fresh JWT of the workload for an audience, as its platform would give it to a host.
+    pub fn workload_assertion(&self, audience: &str, flaw: Option<Flaw>) -> String {
+        self.lock().workload_assertion(audience, flaw)
+    }
+
+    /// A fresh ID token of the identity provider, as a host would hold it for its person.
+    pub fn id_token(&self, flaw: Option<Flaw>) -> String {
+        self.lock().id_token(flaw)
+    }
+
+    /// A refresh token of the person's session at the identity provider: the other kind of subject token.
+    pub fn identity_refresh_token(&self) -> String {
+        self.lock().identity_refresh_token()
+    }
+
+    /// Decides for a device as its person would, on any page; false when no device waits with this code.
+    pub fn decide_device(&self, user_code: &str, allowed: bool) -> bool {
+        device::decide(&mut self.lock(), user_code, allowed, None)
     }
 
     fn lock(&self) -> MutexGuard<'_, Bench> {

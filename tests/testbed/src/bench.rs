@@ -6,9 +6,13 @@ use crate::breach::{Breach, Rule};
 use crate::http::{Delivery, Reply, Request};
 use crate::log::{Counts, Entry};
 use crate::pairs::Pairs;
-use crate::place::{Place, Server};
+use crate::place::{Place, Server, endpoint_path};
+use crate::signer::Signer;
 use crate::state::State;
-use crate::{authorize, discovery, registration, resource_server, revocation, token};
+use crate::{
+    authorize, device, discovery, fallback, identity_provider, pushed, registration,
+    resource_server, revocation, token,
+};
 use std::time::Duration;
 
 /// Everything behind the listeners; one lock guards it.
@@ -18,6 +22,10 @@ pub(crate) struct Bench {
     /// The authorization server in use.
     pub(crate) active: usize,
     pub(crate) state: State,
+    /// Signs what workloads show.
+    pub(crate) workload_issuer: Signer,
+    /// Signs for the identity provider.
+    pub(crate) identity_provider: Signer,
     pub(crate) log: Vec<Entry>,
     pub(crate) breaches: Vec<Breach>,
     pub(crate) counts: Counts,
@@ -33,6 +41,8 @@ impl Bench {
             behaviour,
             active: 0,
             state: State::default(),
+            workload_issuer: Signer::new(),
+            identity_provider: Signer::new(),
             log: Vec::new(),
             breaches: Vec::new(),
             counts: Counts::default(),
@@ -69,6 +79,22 @@ impl Bench {
     /// The identifier that an authorization server's metadata states.
     pub(crate) fn published_issuer(&self, issuer: usize) -> String {
         self.expand_for(issuer, &self.behaviour.server_metadata.issuer)
+    }
+
+    /// The URL of an endpoint of an authorization server.
+    pub(crate) fn endpoint(&self, issuer: usize, name: &str) -> String {
+        let origin = self.addresses.endpoint_origin(&self.behaviour, issuer);
+        let path = endpoint_path(&self.behaviour.server_metadata.issuer_path, name);
+        format!("{origin}{path}")
+    }
+
+    /// The URL of an endpoint that may have a query of its own.
+    pub(crate) fn endpoint_with_query(&self, issuer: usize, name: &str) -> String {
+        let url = self.endpoint(issuer, name);
+        match &self.behaviour.server_metadata.endpoint_query {
+            Some(query) => format!("{url}?{query}"),
+            None => url,
+        }
     }
 
     /// The resource identifier that clients must name.
@@ -162,6 +188,7 @@ impl Bench {
 
     fn undisturbed(&mut self, place: Place, request: &Request) -> Reply {
         self.look_at_url(place, request);
+        fallback::look(self, place.endpoint, request);
         match place.endpoint {
             Endpoint::Mcp => resource_server::mcp(self, request),
             Endpoint::ResourceMetadata => discovery::resource_metadata(self, request),
@@ -175,6 +202,10 @@ impl Bench {
             Endpoint::Token | Endpoint::Refresh => {
                 token::token(self, place.endpoint, place.issuer, request)
             }
+            Endpoint::PushedAuthorization => pushed::push(self, place.issuer, request),
+            Endpoint::DeviceAuthorization => device::authorize(self, place.issuer, request),
+            Endpoint::DeviceVerification => device::page(self, request),
+            Endpoint::TokenExchange => identity_provider::exchange(self, request),
             Endpoint::Revocation => revocation::revoke(self, place.issuer, request),
         }
     }
@@ -191,7 +222,7 @@ impl Bench {
 }
 
 /// Parameters that never belong into the URL of a request to a server.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 10] = [
     "access_token",
     "refresh_token",
     "client_secret",
@@ -199,5 +230,7 @@ const SECRETS: [&str; 8] = [
     "code",
     "code_verifier",
     "assertion",
+    "device_code",
+    "subject_token",
     "token",
 ];

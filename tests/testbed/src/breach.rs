@@ -55,6 +55,18 @@ pub enum Rule {
     ClientAssertion,
     /// An assertion is used once.
     AssertionReuse,
+    /// An assertion goes to the server that it was made for, while it is good (RFC 7523 §3).
+    Assertion,
+    /// A token exchange asks for what it needs and for nothing else (RFC 8693 §2.1).
+    Exchange,
+    /// After its assertion was refused, a client tries nothing else by itself.
+    Fallback,
+    /// A device waits between two polls, and stops after the last answer (RFC 8628 §3.5).
+    Polling,
+    /// A pushed request is referred to once, by its client, with nothing beside it (RFC 9126 §4).
+    RequestUri,
+    /// The refresh token is revoked before its access tokens, which may end with it (RFC 7009 §2.1).
+    RevocationOrder,
     /// A DPoP proof is there where it is needed, and fits its request (RFC 9449 §4.3).
     Proof,
     /// A proof is used once, also when a request is repeated (RFC 9449 §4.2).

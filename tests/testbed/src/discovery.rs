@@ -6,7 +6,7 @@ use crate::breach::Rule;
 use crate::clients::PRIVATE_KEY_JWT;
 use crate::http::{Reply, Request};
 use crate::pairs::Pairs;
-use crate::place::{Place, RESOURCE_METADATA, Server, endpoint_path};
+use crate::place::{Place, RESOURCE_METADATA, Server};
 use serde_json::{Map, Value, json};
 
 /// Serves protected resource metadata (RFC 9728 §3).
@@ -52,22 +52,15 @@ pub(crate) fn server_metadata(bench: &mut Bench, issuer: usize, request: &Reques
     }
     let behaviour = &bench.behaviour;
     let metadata = behaviour.server_metadata.clone();
-    let origin = bench.addresses.endpoint_origin(behaviour, issuer);
-    let url = |name| format!("{origin}{}", endpoint_path(&metadata.issuer_path, name));
-    let query = metadata
-        .endpoint_query
-        .as_ref()
-        .map(|q| format!("?{q}"))
-        .unwrap_or_default();
+    let url = |name| bench.endpoint(issuer, name);
+    let with_query = |name| bench.endpoint_with_query(issuer, name);
     let mut document = json!({
         "issuer": metadata.issuer,
-        "authorization_endpoint": url("authorize") + &query,
-        "token_endpoint": url("token") + &query,
-        "revocation_endpoint": url("revoke"),
+        "authorization_endpoint": with_query("authorize"),
+        "token_endpoint": with_query("token"),
         "response_types_supported": ["code"],
         "grant_types_supported": bench.grant_types(),
         "token_endpoint_auth_methods_supported": behaviour.token.auth_methods,
-        "revocation_endpoint_auth_methods_supported": behaviour.token.auth_methods,
     });
     let mut put = |name: &str, value: Value| document[name] = value;
     if behaviour
@@ -78,8 +71,29 @@ pub(crate) fn server_metadata(bench: &mut Bench, issuer: usize, request: &Reques
     {
         let name = "token_endpoint_auth_signing_alg_values_supported";
         put(name, behaviour.token.assertion_algorithms.clone().into());
-        let name = "revocation_endpoint_auth_signing_alg_values_supported";
-        put(name, behaviour.token.assertion_algorithms.clone().into());
+    }
+    if behaviour.revocation.offered {
+        put("revocation_endpoint", url("revoke").into());
+        let methods = behaviour.token.auth_methods.clone();
+        put("revocation_endpoint_auth_methods_supported", methods.into());
+    }
+    if behaviour.pushed.offered {
+        let name = "pushed_authorization_request_endpoint";
+        put(name, url("par").into());
+        let name = "require_pushed_authorization_requests";
+        put(name, behaviour.pushed.required.into());
+    }
+    if behaviour.device.offered {
+        let name = "device_authorization_endpoint";
+        put(name, url("device_authorization").into());
+    }
+    if behaviour.enterprise.offered && behaviour.enterprise.listed {
+        let profiles = json!(["urn:ietf:params:oauth:grant-profile:id-jag"]);
+        put("authorization_grant_profiles_supported", profiles);
+    }
+    if !behaviour.authorization.details_types.is_empty() {
+        let types = behaviour.authorization.details_types.clone();
+        put("authorization_details_types_supported", types.into());
     }
     if behaviour.dpop.offered {
         let algorithms = behaviour.dpop.algorithms.clone();

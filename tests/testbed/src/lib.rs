@@ -26,33 +26,41 @@ mod breach;
 mod client_assertion;
 mod client_auth;
 mod clients;
+mod device;
 mod discovery;
 mod dpop;
+mod fallback;
 mod form;
 mod http;
+mod identity_provider;
 mod jwk;
 mod jws;
 mod log;
 mod mcp;
+mod mint;
 mod pairs;
 mod place;
+mod pushed;
 mod quirks;
 mod refusal;
 mod registration;
 mod resource_server;
 mod revocation;
+mod signer;
 mod state;
 mod token;
 
 pub use admin::Admin;
 pub use bed::Testbed;
 pub use behaviour::{
-    Authorization, Behaviour, Challenge, ClientCredentials, Consent, Dpop, Endpoint, ErrorForm,
-    Fault, FaultRule, GrantTypes, Guards, Issued, LoopbackPort, Mcp, Members, Miss, Nonce,
-    PreRegistered, RedirectError, Refresh, Registration, ResourceMetadata, ResourceRule, Rotation,
-    ScopeForm, Secret, ServerMetadata, Token, TokenForm, Verdict, WellKnown,
+    Audience, Authorization, Behaviour, Challenge, ClientCredentials, Consent, Device, Dpop,
+    Endpoint, Enterprise, ErrorForm, Fault, FaultRule, GrantTypes, Guards, Issued, LoopbackPort,
+    Mcp, Members, Miss, Nonce, PreRegistered, Pushed, RedirectError, Refresh, Registration,
+    ResourceMetadata, ResourceRule, Revocation, Rotation, ScopeForm, Secret, ServerMetadata, Token,
+    TokenForm, Verdict, WellKnown, Workload,
 };
 pub use breach::{Breach, Rule};
 pub use log::{Counts, Entry};
+pub use mint::Flaw;
 pub use place::Server;
 pub use quirks::{Deviation, Expected, Quirk, Then, quirk, quirks};

@@ -34,7 +34,7 @@ pub struct Entry {
 }
 
 /// Names whose values can be shown to anybody.
-const SAFE: [&str; 20] = [
+const SAFE: [&str; 22] = [
     "application_type",
     "audience",
     "client_assertion_type",
@@ -50,9 +50,11 @@ const SAFE: [&str; 20] = [
     "redirect_uri",
     "redirect_uris",
     "resource",
+    "requested_token_type",
     "response_type",
     "response_types",
     "scope",
+    "subject_token_type",
     "token_endpoint_auth_method",
     "token_type_hint",
 ];
@@ -121,6 +123,20 @@ pub struct Counts {
     pub code_exchanges: u32,
     /// Tokens given to clients for themselves.
     pub client_credentials: u32,
+    /// Tokens given to workloads.
+    pub workload_grants: u32,
+    /// Assertions that the identity provider issued.
+    pub token_exchanges: u32,
+    /// Tokens given for those.
+    pub enterprise_grants: u32,
+    /// Devices that were told a code.
+    pub device_authorizations: u32,
+    /// Times that devices asked whether there is consent.
+    pub device_polls: u32,
+    /// Tokens given to devices.
+    pub device_grants: u32,
+    /// Authorization requests that were pushed.
+    pub pushed_requests: u32,
     /// Refreshes that gave a token.
     pub refreshes: u32,
     /// Those of them with a rotated refresh token, within its period of grace.

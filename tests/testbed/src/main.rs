@@ -84,6 +84,7 @@ fn run(behaviour: Behaviour) -> io::Result<()> {
         let urls = json!({
             "mcp_url": admin.bed().mcp_url(),
             "issuer": admin.bed().issuer(),
+            "identity_provider": admin.bed().identity_provider(),
             "admin_url": admin.url(),
         });
         let mut stdout = io::stdout();

@@ -1,6 +1,6 @@
 //! What is served at this path of this listener?
 
-use crate::behaviour::{Endpoint, WellKnown};
+use crate::behaviour::{Behaviour, Endpoint, WellKnown};
 use crate::bench::Bench;
 use serde::Serialize;
 use url::Url;
@@ -49,6 +49,9 @@ impl Place {
                 return at(Endpoint::ResourceMetadata, bench.active);
             }
         }
+        if server == Server::IdentityProvider && path == "/token" {
+            return at(Endpoint::TokenExchange, bench.active);
+        }
         for issuer in 0..2 {
             if bench.addresses.issuer_origin(behaviour, issuer) == origin {
                 let issuer_path = behaviour.server_metadata.issuer_path.trim_end_matches('/');
@@ -59,11 +62,9 @@ impl Place {
             }
             if bench.addresses.endpoint_origin(behaviour, issuer) == origin {
                 for (endpoint, name) in ENDPOINTS {
-                    if path == endpoint_path(&behaviour.server_metadata.issuer_path, name) {
-                        let offered = behaviour.registration.offered;
-                        if endpoint != Endpoint::Registration || offered {
-                            return at(endpoint, issuer);
-                        }
+                    let here = endpoint_path(&behaviour.server_metadata.issuer_path, name);
+                    if path == here && offered(behaviour, endpoint) {
+                        return at(endpoint, issuer);
                     }
                 }
             }
@@ -141,13 +142,26 @@ impl WellKnown {
     }
 }
 
-const ENDPOINTS: [(Endpoint, &str); 5] = [
+const ENDPOINTS: [(Endpoint, &str); 8] = [
     (Endpoint::Registration, "register"),
     (Endpoint::Authorization, "authorize"),
     (Endpoint::Consent, "consent"),
     (Endpoint::Token, "token"),
     (Endpoint::Revocation, "revoke"),
+    (Endpoint::PushedAuthorization, "par"),
+    (Endpoint::DeviceAuthorization, "device_authorization"),
+    (Endpoint::DeviceVerification, "device"),
 ];
+
+fn offered(behaviour: &Behaviour, endpoint: Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Registration => behaviour.registration.offered,
+        Endpoint::Revocation => behaviour.revocation.offered,
+        Endpoint::PushedAuthorization => behaviour.pushed.offered,
+        Endpoint::DeviceAuthorization | Endpoint::DeviceVerification => behaviour.device.offered,
+        _ => true,
+    }
+}
 
 /// The path of an endpoint below an issuer with the given path.
 pub(crate) fn endpoint_path(issuer_path: &str, name: &str) -> String {

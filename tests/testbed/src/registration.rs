@@ -8,6 +8,7 @@ use crate::http::{Reply, Request};
 use crate::jwk::PublicKey;
 use crate::pairs::Pairs;
 use crate::state::{now, random, scopes};
+use crate::token::DEVICE_CODE;
 use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
@@ -34,7 +35,8 @@ const KNOWN: [&str; 18] = [
     "tos_uri",
 ];
 
-const GRANTS: [&str; 2] = ["authorization_code", "refresh_token"];
+/// The grants of which a person is part: clients for others are known beforehand.
+const GRANTS: [&str; 3] = ["authorization_code", "refresh_token", DEVICE_CODE];
 
 /// Registers a client.
 pub(crate) fn register(bench: &mut Bench, issuer: usize, request: &Request) -> Reply {
@@ -122,7 +124,9 @@ fn members(request: &Request) -> Result<Pairs<Value>, Refusal> {
         return breach(Rule::Unknown, format!("Unrecognized field \"{name}\""));
     }
     for (name, value) in &members.0 {
-        if is_empty(value) {
+        // The only way to say that there is no redirect (RFC 7591 §2).
+        let none = name == "response_types" && *value == json!([]);
+        if is_empty(value) && !none {
             return breach(Rule::Empty, format!("{name} is empty or null"));
         }
     }
@@ -153,16 +157,21 @@ fn judge(bench: &Bench, members: &Pairs<Value>) -> Result<(), Refusal> {
             return breach(Rule::Form, format!("{name} has the wrong type"));
         }
     }
-    let Some(redirect_uris) = members.list("redirect_uris") else {
+    let grants = members
+        .list("grant_types")
+        .unwrap_or_else(|| vec!["authorization_code"]);
+    let redirected = grants.contains(&"authorization_code");
+    let redirect_uris = members.list("redirect_uris");
+    if redirected && redirect_uris.is_none() {
         return breach(Rule::Missing, "redirect_uris");
-    };
+    }
     let Some(application_type) = members.text("application_type") else {
         return breach(Rule::Missing, "application_type");
     };
     if !["native", "web"].contains(&application_type) {
         return breach(Rule::Form, "application_type is native or web");
     }
-    for uri in redirect_uris {
+    for uri in redirect_uris.unwrap_or_default() {
         match application_type_of(uri) {
             None => return breach(Rule::RedirectUri, format!("{uri} is no redirect URI")),
             Some(kind) if kind != application_type => {
@@ -174,13 +183,14 @@ fn judge(bench: &Bench, members: &Pairs<Value>) -> Result<(), Refusal> {
             Some(_) => {}
         }
     }
-    let grants = members
-        .list("grant_types")
-        .unwrap_or_else(|| vec!["authorization_code"]);
-    if !grants.contains(&"authorization_code") {
+    let by_device = bench.behaviour.device.offered && grants.contains(&DEVICE_CODE);
+    if !redirected && !by_device {
         return breach(Rule::Registration, "grant_types lacks authorization_code");
     }
-    if let Some(grant) = grants.iter().find(|g| !GRANTS.contains(g)) {
+    let supported = |grant: &&str| {
+        GRANTS.contains(grant) && (*grant != DEVICE_CODE || bench.behaviour.device.offered)
+    };
+    if let Some(grant) = grants.iter().find(|grant| !supported(grant)) {
         return breach(
             Rule::Registration,
             format!("grant type {grant} is not supported"),
@@ -188,7 +198,7 @@ fn judge(bench: &Bench, members: &Pairs<Value>) -> Result<(), Refusal> {
     }
     if members
         .list("response_types")
-        .is_some_and(|types| types != ["code"])
+        .is_some_and(|types| types != ["code"][usize::from(!redirected)..])
     {
         return breach(
             Rule::Registration,

@@ -29,13 +29,30 @@ fn revoked(bench: &mut Bench, issuer: usize, request: &Request) -> Result<(), Re
     }
     let state = &mut bench.state;
     let access = state.access.get(token).map(|t| t.family);
-    let Some(family) = access.or_else(|| state.refresh.get(token).map(|t| t.family)) else {
-        return Ok(());
+    let refresh = state.refresh.get(token).map(|t| t.family);
+    let (index, kind) = match (access, refresh) {
+        (Some(family), _) => (family, "access_token"),
+        (None, Some(family)) => (family, "refresh_token"),
+        (None, None) => return Ok(()),
     };
-    let family = &mut state.families[family];
+    if form.get("token_type_hint").is_some_and(|hint| hint != kind) {
+        let what = format!("token_type_hint is wrong about the {kind}");
+        return Err(Refusal::breach(Rule::Form, "invalid_request", what));
+    }
+    let refreshes = state.refreshes(index);
+    let family = &mut state.families[index];
     if family.client_id != client.id || family.issuer != issuer {
         let what = "the token belongs to somebody else";
         return Err(Refusal::breach(Rule::Token, "invalid_grant", what));
+    }
+    if kind == "access_token" && !bench.behaviour.revocation.access_tokens {
+        let what = "access tokens cannot be revoked here";
+        return Err(Refusal::declined("unsupported_token_type", what));
+    }
+    if kind == "access_token" && !family.revoked && refreshes {
+        let what = "the access token before its refresh token";
+        let rule = Rule::RevocationOrder;
+        return Err(Refusal::breach(rule, "invalid_request", what));
     }
     family.revoked = true;
     bench.counts.revocations += 1;

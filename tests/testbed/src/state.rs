@@ -1,9 +1,13 @@
 //! Which codes and tokens exist?
 
 use crate::clients::Client;
+use crate::device::Device;
 use crate::dpop::Nonces;
+use crate::fallback::Refused;
+use crate::pushed::Pushed;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +25,8 @@ pub(crate) struct Code {
     pub(crate) key: Option<String>,
     pub(crate) resource: Option<String>,
     pub(crate) scope: Vec<String>,
+    /// The `authorization_details` that were granted (RFC 9396).
+    pub(crate) details: Option<Value>,
     /// Who consented.
     pub(crate) subject: String,
     /// A refresh token comes with the tokens.
@@ -37,6 +43,8 @@ pub(crate) struct Family {
     pub(crate) issuer: usize,
     pub(crate) resource: Option<String>,
     pub(crate) scope: Vec<String>,
+    /// The `authorization_details` that were granted (RFC 9396).
+    pub(crate) details: Option<Value>,
     pub(crate) subject: String,
     /// The thumbprint of the key that its first tokens were bound to.
     pub(crate) key: Option<String>,
@@ -91,6 +99,16 @@ pub(crate) struct State {
     /// Values that must never come again: `state`, code challenges, and identifiers of assertions and proofs.
     pub(crate) once: HashSet<String>,
     pub(crate) nonces: Nonces,
+    /// Devices that wait for a person, by device code.
+    pub(crate) devices: HashMap<String, Device>,
+    /// Authorization requests that were pushed, by `request_uri`.
+    pub(crate) pushed: HashMap<String, Pushed>,
+    /// Refresh tokens of sessions at the identity provider.
+    pub(crate) identity_sessions: HashSet<String>,
+    /// Subject tokens that the identity provider did not take.
+    pub(crate) refused_subjects: HashSet<String>,
+    /// The assertion that was refused last, if the client has done nothing since.
+    pub(crate) refused: Option<Refused>,
     /// What `write_note` wrote last.
     pub(crate) note: String,
     /// The family of the last token answer.
@@ -145,6 +163,12 @@ impl State {
         let successor = self.refresh.get(&spent.successor);
         spent.at.elapsed() < Duration::from_secs(grace)
             && successor.is_some_and(|successor| successor.spent.is_none())
+    }
+
+    /// Whether a family has a refresh token that is still good.
+    pub(crate) fn refreshes(&self, family: usize) -> bool {
+        let mut tokens = self.refresh.values();
+        tokens.any(|token| token.family == family && token.spent.is_none())
     }
 
     /// Replaces a refresh token, and a successor that nobody has used.

@@ -24,6 +24,8 @@ pub struct Authorization {
     pub refused_scopes: Vec<String>,
     /// What is granted when no scope is asked for.
     pub default_scope: String,
+    /// The types of `authorization_details` that are granted (RFC 9396); the metadata lists them. None when empty.
+    pub details_types: Vec<String>,
     /// Vendor parameters that requests may carry.
     pub extra_parameters: Vec<String>,
     /// Parameters that are refused, though a specification knows them.
@@ -45,6 +47,7 @@ impl Default for Authorization {
             scope_required: false,
             refused_scopes: Vec::new(),
             default_scope: String::new(),
+            details_types: Vec::new(),
             extra_parameters: Vec::new(),
             refused_parameters: Vec::new(),
             loopback_port: LoopbackPort::Exact,

@@ -18,6 +18,7 @@
 //! | `{dead}` | an origin where nothing listens |
 
 mod discovery;
+mod extensions;
 mod grants;
 mod proofs;
 mod registration;
@@ -29,6 +30,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 pub use discovery::{Challenge, Guards, Miss, ResourceMetadata, ServerMetadata, WellKnown};
+pub use extensions::{Audience, Device, Enterprise, Pushed, Revocation, Workload};
 pub use grants::{
     Authorization, ClientCredentials, Consent, ErrorForm, Issued, LoopbackPort, RedirectError,
     Refresh, ResourceRule, Rotation, ScopeForm, Token, TokenForm,
@@ -57,6 +59,16 @@ pub struct Behaviour {
     pub refresh: Refresh,
     /// Tokens for clients themselves.
     pub client_credentials: ClientCredentials,
+    /// Tokens for workloads.
+    pub workload: Workload,
+    /// Tokens by the word of the enterprise's identity provider.
+    pub enterprise: Enterprise,
+    /// Sign-in on another device.
+    pub device: Device,
+    /// Authorization requests that do not go through the browser.
+    pub pushed: Pushed,
+    /// Revocation.
+    pub revocation: Revocation,
     /// Proofs of possession.
     pub dpop: Dpop,
     /// The MCP endpoint behind the token check.
@@ -117,6 +129,14 @@ pub enum Endpoint {
     Token,
     /// The token endpoint with `grant_type=refresh_token`.
     Refresh,
+    /// A pushed authorization request.
+    PushedAuthorization,
+    /// A device authorization request.
+    DeviceAuthorization,
+    /// The page for the codes of devices, in the browser.
+    DeviceVerification,
+    /// The token endpoint of the identity provider.
+    TokenExchange,
     /// Token revocation.
     Revocation,
     /// Anything else.

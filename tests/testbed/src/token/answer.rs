@@ -36,6 +36,9 @@ pub(super) fn good(
             ScopeForm::Absent => None,
         };
     }
+    if let Some(details) = &bench.state.families[issue.family].details {
+        answer.insert("authorization_details".into(), details.clone());
+    }
     let set = &rules.answer.set;
     answer.extend(
         bench

@@ -53,7 +53,8 @@ fn exchange(bench: &mut Bench, asking: &Asking) -> Result<Issue, Refusal> {
         return invalid(Rule::Binding, "the proof is not of the code's dpop_jkt");
     }
     resource(bench, bench.behaviour.token.resource, form)?;
-    let family = asking.family(&code.subject, code.resource, &code.scope);
+    let mut family = asking.family(&code.subject, code.resource, &code.scope);
+    family.details = code.details;
     let family = bench.state.new_family(family);
     if let Some(code) = bench.state.codes.get_mut(value) {
         code.family = Some(family);

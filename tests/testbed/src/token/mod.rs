@@ -1,8 +1,10 @@
 //! Which token requests get a token (RFC 6749 §3.2)?
 
 mod answer;
+mod assertion;
 mod client_credentials;
 mod code;
+mod device;
 mod refresh;
 
 use crate::behaviour::Endpoint;
@@ -16,6 +18,9 @@ use crate::http::{Reply, Request};
 use crate::pairs::Pairs;
 use crate::refusal::Refusal;
 use crate::state::Family;
+
+pub(crate) use assertion::JWT_BEARER;
+pub(crate) use device::DEVICE_CODE;
 
 /// A token request of a client that has shown who it is.
 struct Asking {
@@ -43,6 +48,7 @@ impl Asking {
             scope: scope.to_vec(),
             subject: subject.to_owned(),
             key: self.binding(),
+            details: None,
             revoked: false,
             answer_lost: false,
             fresh_until: None,
@@ -64,7 +70,13 @@ struct Grant {
     issue: fn(&mut Bench, &Asking) -> Result<Issue, Refusal>,
 }
 
-const GRANTS: [Grant; 3] = [code::GRANT, refresh::GRANT, client_credentials::GRANT];
+const GRANTS: [Grant; 5] = [
+    code::GRANT,
+    refresh::GRANT,
+    client_credentials::GRANT,
+    assertion::GRANT,
+    device::GRANT,
+];
 
 impl Bench {
     /// The grant types that the token endpoint takes.
@@ -76,6 +88,8 @@ impl Bench {
     fn offers(&self, grant: &str) -> bool {
         match grant {
             client_credentials::NAME => self.behaviour.client_credentials.offered,
+            JWT_BEARER => self.behaviour.workload.offered || self.behaviour.enterprise.offered,
+            DEVICE_CODE => self.behaviour.device.offered,
             _ => true,
         }
     }
@@ -116,7 +130,10 @@ fn granted(
         let what = format!("only {}", bench.grant_types().join(" and "));
         return Err(Refusal::breach(Rule::Form, "unsupported_grant_type", what));
     };
-    let client = authenticate(bench, issuer, request, &form)?;
+    let client = match grant.name {
+        JWT_BEARER => assertion::client(bench, issuer, request, &form)?,
+        _ => authenticate(bench, issuer, request, &form)?,
+    };
     let key = proven_key(bench, Verifier::Server(issuer), request, None)?;
     if key.is_none() && bench.behaviour.dpop.offered && bench.behaviour.dpop.required {
         let what = "no DPoP proof, although tokens are bound";

@@ -73,6 +73,20 @@ async fn it_is_controlled_over_http_and_ends_with_its_input() {
     let answer = put.json(&json!({"nothing": 1})).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 
+    let mint = http.post(format!(
+        "{admin}/workload_assertion?audience=a&flaw=expired"
+    ));
+    let minted: Value = mint.send().await.unwrap().json().await.unwrap();
+    assert_eq!(minted["token"].as_str().unwrap().split('.').count(), 3);
+    for (control, status) in [
+        ("id_token", StatusCode::OK),
+        ("identity_refresh_token", StatusCode::OK),
+        ("id_token?flaw=none", StatusCode::BAD_REQUEST),
+        ("decide_device?user_code=BCDF-GHJK", StatusCode::NOT_FOUND),
+    ] {
+        let answer = http.post(format!("{admin}/{control}")).send().await;
+        assert_eq!(answer.unwrap().status(), status, "{control}");
+    }
     for control in [
         "expire_access_tokens",
         "revoke_grants",

@@ -2,6 +2,11 @@
 
 mod client_assertions;
 mod client_credentials;
+mod device;
+mod enterprise;
 mod proofs;
 mod proofs_at_the_resource;
+mod pushed;
+mod revocation;
 mod setting;
+mod workload;
