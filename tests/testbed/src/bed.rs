@@ -145,7 +145,7 @@ impl Testbed {
         self.lock().identity_refresh_token()
     }
 
-    /// Decides for a device as its person would, on any page; false when no device waits with this code.
+    /// Decides for a device as its person would on the page; false when no device waits with this code.
     pub fn decide_device(&self, user_code: &str, allowed: bool) -> bool {
         device::decide(&mut self.lock(), user_code, allowed, None)
     }

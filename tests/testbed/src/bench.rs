@@ -121,6 +121,9 @@ impl Bench {
                 place.endpoint = Endpoint::Refresh;
             }
         }
+        if place.endpoint == Endpoint::Revocation {
+            revocation::note(self, request);
+        }
         let reply = self.disturbed(place, request);
         let status = (reply.delivery != Delivery::Dropped).then_some(reply.status);
         self.log.push(Entry::new(place.endpoint, request, status));

@@ -35,6 +35,8 @@ pub(crate) struct Device {
     pub(crate) allowed: Option<bool>,
     /// The device has its last answer.
     pub(crate) ended: bool,
+    /// What became of it.
+    pub(crate) family: Option<usize>,
 }
 
 /// The interval of a client that was told none (RFC 8628 §3.2).
@@ -82,6 +84,7 @@ fn waiting(bench: &mut Bench, issuer: usize, request: &Request) -> Result<Value,
         polls: 0,
         allowed: None,
         ended: false,
+        family: None,
     };
     bench.state.devices.insert(device_code.clone(), device);
     bench.counts.device_authorizations += 1;

@@ -2,7 +2,8 @@
 //!
 //! The testbed is an independent judge: it shares no code with the client it looks at. By default
 //! its servers are modern and correct, refuse whatever a specification does not allow, and write
-//! down each breach. A [`Behaviour`] bends them into what is met in the field, and [`quirks`] names
+//! down each breach. The extensions wait until they are offered: [`ClientCredentials`], [`Workload`], [`Enterprise`],
+//! [`Device`], [`Pushed`], [`Dpop`]. A [`Behaviour`] bends them into what is met in the field, and [`quirks`] names
 //! a behaviour for each known class of peculiarity.
 //!
 //! ```

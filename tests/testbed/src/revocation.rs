@@ -6,6 +6,7 @@ use crate::breach::Rule;
 use crate::client_auth::authenticate;
 use crate::form::form;
 use crate::http::{Reply, Request};
+use crate::pairs::Pairs;
 use crate::refusal::Refusal;
 
 const PARAMETERS: [&str; 2] = ["token", "token_type_hint"];
@@ -15,6 +16,13 @@ pub(crate) fn revoke(bench: &mut Bench, issuer: usize, request: &Request) -> Rep
     match revoked(bench, issuer, request) {
         Ok(()) => Reply::empty(200).uncached(),
         Err(refusal) => refusal.told(bench, Endpoint::Revocation),
+    }
+}
+
+/// Remembers what a client asks for, also where it will get no answer: it goes on to the next token all the same.
+pub(crate) fn note(bench: &mut Bench, request: &Request) {
+    if let Some(token) = Pairs::form(&request.body).get("token") {
+        bench.state.given_back.insert(token.to_owned());
     }
 }
 
@@ -39,7 +47,7 @@ fn revoked(bench: &mut Bench, issuer: usize, request: &Request) -> Result<(), Re
         let what = format!("token_type_hint is wrong about the {kind}");
         return Err(Refusal::breach(Rule::Form, "invalid_request", what));
     }
-    let refreshes = state.refreshes(index);
+    let too_early = state.keeps_refresh_token(index);
     let family = &mut state.families[index];
     if family.client_id != client.id || family.issuer != issuer {
         let what = "the token belongs to somebody else";
@@ -49,7 +57,7 @@ fn revoked(bench: &mut Bench, issuer: usize, request: &Request) -> Result<(), Re
         let what = "access tokens cannot be revoked here";
         return Err(Refusal::declined("unsupported_token_type", what));
     }
-    if kind == "access_token" && !family.revoked && refreshes {
+    if kind == "access_token" && !family.revoked && too_early {
         let what = "the access token before its refresh token";
         let rule = Rule::RevocationOrder;
         return Err(Refusal::breach(rule, "invalid_request", what));

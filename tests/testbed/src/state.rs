@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) devices: HashMap<String, Device>,
     /// Authorization requests that were pushed, by `request_uri`.
     pub(crate) pushed: HashMap<String, Pushed>,
+    /// Tokens that a client has asked to revoke, whatever it heard.
+    pub(crate) given_back: HashSet<String>,
     /// Refresh tokens of sessions at the identity provider.
     pub(crate) identity_sessions: HashSet<String>,
     /// Subject tokens that the identity provider did not take.
@@ -165,10 +167,11 @@ impl State {
             && successor.is_some_and(|successor| successor.spent.is_none())
     }
 
-    /// Whether a family has a refresh token that is still good.
-    pub(crate) fn refreshes(&self, family: usize) -> bool {
-        let mut tokens = self.refresh.values();
-        tokens.any(|token| token.family == family && token.spent.is_none())
+    /// Whether a family has a refresh token, and its client has asked to revoke none.
+    pub(crate) fn keeps_refresh_token(&self, family: usize) -> bool {
+        let of_family = self.refresh.iter().filter(|(_, one)| one.family == family);
+        let mut tokens = of_family.map(|(token, _)| token).peekable();
+        tokens.peek().is_some() && !tokens.any(|token| self.given_back.contains(token))
     }
 
     /// Replaces a refresh token, and a successor that nobody has used.

@@ -31,7 +31,12 @@ fn poll(bench: &mut Bench, asking: &Asking) -> Result<Issue, Refusal> {
         return invalid(Rule::Code, "the device code belongs to somebody else");
     }
     if device.ended {
-        return invalid(Rule::Polling, "there was a last answer already");
+        let what = "there was a last answer already";
+        let families = &bench.state.families;
+        return match device.family.is_some_and(|one| families[one].answer_lost) {
+            true => Err(Refusal::declined("invalid_grant", what)),
+            false => invalid(Rule::Polling, what),
+        };
     }
     let now = Instant::now();
     let pause = Duration::from_millis(device.interval.saturating_mul(rules.second));
@@ -69,6 +74,9 @@ fn poll(bench: &mut Bench, asking: &Asking) -> Result<Issue, Refusal> {
     resource(bench, bench.behaviour.token.resource, &asking.form)?;
     let family = asking.family(&device.subject, device.resource, &device.scope);
     let family = bench.state.new_family(family);
+    if let Some(device) = bench.state.devices.get_mut(code) {
+        device.family = Some(family);
+    }
     bench.counts.device_grants += 1;
     let refresh_token = device.refreshable;
     Ok(Issue {

@@ -3,7 +3,7 @@
 use super::setting::{CLIENT, REDIRECT, Setting, Told, known_client};
 use crate::honest::{Form, pairs};
 use crate::scene::with;
-use mcp_oauth_testbed::{Behaviour, Endpoint, Rule};
+use mcp_oauth_testbed::{Behaviour, Endpoint, Fault, Rule};
 use serde_json::json;
 use std::time::Duration;
 
@@ -143,6 +143,20 @@ async fn codes_expire_and_intervals_are_left_out() {
     assert_eq!(setting.held(), []);
     setting.poll(&codes).await;
     assert_eq!(setting.held(), [(Endpoint::Token, Rule::Polling)]);
+}
+
+#[tokio::test]
+async fn a_last_answer_that_got_lost() {
+    let setting = setting(|b| {
+        b.device.approved_after = Some(0);
+        b.fault(Endpoint::Token, Fault::DropAfter, Some(1));
+    })
+    .await;
+    let codes = setting.codes().await;
+    let poll = setting.post("token", &setting.polling(&codes));
+    assert!(poll.send().await.is_err());
+    assert_eq!(setting.poll(&codes).await.text("error"), "invalid_grant");
+    assert_eq!(setting.held(), []);
 }
 
 #[tokio::test]

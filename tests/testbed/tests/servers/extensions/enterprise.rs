@@ -250,6 +250,15 @@ async fn providers_with_ideas_of_their_own() {
 }
 
 #[tokio::test]
+async fn a_public_client_at_the_provider() {
+    let setting = setting(|b| b.enterprise.client.client_secret = None).await;
+    let form = with(&setting.identity(), "client_id", "client-at-provider");
+    let request = setting.http.post(setting.bed.expand("{idp}/token"));
+    assert_eq!(setting.told(request.form(&form)).await.status, 200);
+    assert_eq!(setting.held(), []);
+}
+
+#[tokio::test]
 async fn a_client_with_a_key_at_the_provider() {
     let key = Key::new();
     let setting = setting(|b| {

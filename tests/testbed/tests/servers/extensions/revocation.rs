@@ -77,6 +77,19 @@ async fn servers_that_do_not_revoke_everything() {
     let told = setting.revoke(tokens.text("refresh_token"), "").await;
     assert_eq!(told.status, 503);
 
+    // The client has done what it could.
+    let (setting, tokens) = self::setting(|b| {
+        b.fault(Endpoint::Revocation, Fault::DropBefore, Some(1));
+    })
+    .await;
+    let form = pairs(&[
+        ("client_id", CLIENT),
+        ("token", tokens.text("refresh_token")),
+    ]);
+    assert!(setting.post("revoke", &form).send().await.is_err());
+    let told = setting.revoke(tokens.text("access_token"), "").await;
+    assert_eq!((told.status, setting.held()), (200, vec![]));
+
     let (setting, tokens) = self::setting(|b| b.revocation.offered = false).await;
     let metadata = setting.metadata().await;
     assert_eq!(metadata.get("revocation_endpoint"), None);
