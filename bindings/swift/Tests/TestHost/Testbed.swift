@@ -7,6 +7,8 @@ import MCPOAuth
 public final class Testbed: Sendable {
     public let mcpURL: String
     public let issuer: String
+    /// Origin and identifier of the enterprise's identity provider.
+    public let identityProvider: String
     private let adminURL: String
     private let input: FileHandle
     private let process: Process
@@ -36,6 +38,7 @@ public final class Testbed: Sendable {
         let urls = try JSONDecoder().decode([String: String].self, from: line)
         mcpURL = urls["mcp_url"] ?? ""
         issuer = urls["issuer"] ?? ""
+        identityProvider = urls["identity_provider"] ?? ""
         adminURL = urls["admin_url"] ?? ""
     }
 
@@ -57,7 +60,14 @@ public final class Testbed: Sendable {
         return (counts as? [String: Any])?[name] as? Int ?? -1
     }
 
-    /// Does something to the servers: `expire_access_tokens`, `revoke_grants`, `forget_clients`.
+    /// An assertion that a host would get hold of: `workload_assertion?audience=…`, `id_token`, `identity_refresh_token`.
+    public func mint(_ control: String) async throws -> String {
+        let answer = try JSONDecoder().decode([String: String].self, from: try await send("POST", control, nil))
+        return answer["token"] ?? ""
+    }
+
+    /// Does something to the servers: `expire_access_tokens`, `revoke_grants`, `forget_clients`, or
+    /// `decide_device?user_code=…&decision=allow`.
     public func make(_ control: String) async throws {
         _ = try await send("POST", control, nil)
     }

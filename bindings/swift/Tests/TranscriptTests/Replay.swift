@@ -131,12 +131,13 @@ struct Replay {
             if case .failed(let failure) = resumed.next(), failure.code == "outcome_unknown" { return }
             throw Unreadable("an exchange was resumed as \(resumed.next())")
         }
-        if machine.phase() == "Refreshing" {
+        // What is signed is for a refresh, if the grant is read again.
+        if machine.phase() == "Refreshing" || machine.phase() == "Signing" && resumed.phase() == "Loading" {
             if case .load(_, machine.grantKey()) = resumed.next() { return }
             throw Unreadable("a refresh was resumed as \(resumed.next())")
         }
         guard resumed.snapshot() == snapshot else { throw Unreadable("the resumed machine has another snapshot") }
-        if isFleeting(text) {
+        if isFleeting(resumed) {
             if machine.phase() == "Revoking", resumed.next() == .signedOut { return }
             let unavailable = ["grant_unavailable", "authorization_unavailable"]
             if case .failed(let failure) = resumed.next(), unavailable.contains(failure.code) { return }
@@ -152,7 +153,7 @@ struct Replay {
     }
 
     /// Whether the request that is to be sent carries what may be sent once: an assertion or a proof.
-    private func isFleeting(_ snapshot: String) -> Bool {
+    private func isFleeting(_ resumed: Machine) -> Bool {
         switch machine.next() {
         case .http(_, _, _, let headers, let body, _, _, _, _) where machine.phase() != "Polling":
             let parameters = String(decoding: body ?? Data(), as: UTF8.self).split(separator: "&")
@@ -160,7 +161,7 @@ struct Replay {
             return headers.split(separator: "\n").contains { $0.hasPrefix("dpop:") }
                 || parameters.contains { parameter in names.contains { parameter.hasPrefix($0) } }
         // The request that it is for has an assertion already.
-        case .sign: return snapshot.contains("Unavailable")
+        case .sign: return resumed.phase() == "Failed"
         default: return false
         }
     }
