@@ -11,7 +11,10 @@
  * Buffers   A mcp_oauth_buffer is yours; mcp_oauth_buffer_free overwrites it with zeros first.
  * Slices    Going in, a mcp_oauth_slice (and an array of them) is yours and is read during the call alone: what is kept is
  *           copied. Coming out, it is borrowed, and stays valid
- *             - in a mcp_oauth_step, mcp_oauth_request_headers: until the next event function on that machine, or its end;
+ *             - in a mcp_oauth_step, and `authorization` in mcp_oauth_request_headers: until the next event function on that
+ *               machine, or its end;
+ *             - what is to be signed, in mcp_oauth_request_headers: until the next mcp_oauth_machine_request_headers on that
+ *               machine, or its end;
  *             - in a mcp_oauth_trace_entry: until the next mcp_oauth_machine_take_trace on that machine, or its end;
  *             - from a configuration, from mcp_oauth_machine_grant_key, in a mcp_oauth_grant or mcp_oauth_flow: until that
  *               is freed;
@@ -47,7 +50,7 @@
  * The version of this interface that the header describes. It grows whenever a function, a number or a structure changes
  * in a way that a program compiled before would not survive.
  */
-#define MCP_OAUTH_ABI_VERSION 1
+#define MCP_OAUTH_ABI_VERSION 2
 
 /**
  * How a call went: the return value of every function that can fail.
@@ -86,6 +89,10 @@ enum mcp_oauth_status
      */
     MCP_OAUTH_STATUS_FULL = 6,
     /**
+     * The operating system gives no randomness, without which a proof could be guessed.
+     */
+    MCP_OAUTH_STATUS_ENTROPY = 7,
+    /**
      * The answer names an action that was never given out.
      */
     MCP_OAUTH_STATUS_MISUSE_UNKNOWN_ACTION = 16,
@@ -113,6 +120,14 @@ enum mcp_oauth_status
      * A member of the tokens that were brought cannot be used; the call says which.
      */
     MCP_OAUTH_STATUS_MISUSE_TOKENS = 22,
+    /**
+     * The signature has a length that the algorithm cannot give (RFC 7518 §3): for ES256 it is R and S, 32 bytes each.
+     */
+    MCP_OAUTH_STATUS_MISUSE_SIGNATURE = 23,
+    /**
+     * The assertion is empty, too long or not printable ASCII.
+     */
+    MCP_OAUTH_STATUS_MISUSE_ASSERTION = 24,
     /**
      * The bytes are no record of this library.
      */
@@ -278,6 +293,20 @@ enum mcp_oauth_kind
      * before then; or `mcp_oauth_machine_store_changed`, if you learn of it earlier.
      */
     MCP_OAUTH_KIND_WAIT = 8,
+    /**
+     * Sign `input`, with a key that you keep. Answer: `mcp_oauth_machine_signed` or `mcp_oauth_machine_declined`.
+     */
+    MCP_OAUTH_KIND_SIGN = 9,
+    /**
+     * Give an assertion that somebody else has issued. Answer: `mcp_oauth_machine_assertion_provided` or
+     * `mcp_oauth_machine_declined`.
+     */
+    MCP_OAUTH_KIND_FETCH_ASSERTION = 10,
+    /**
+     * Show the person `user_code` and where to enter it, on any device (RFC 8628 §3.3). Answer: `mcp_oauth_machine_tick`, not
+     * before `deadline_ms`; or `mcp_oauth_machine_declined`. The same code may be shown again: the person needs no new one.
+     */
+    MCP_OAUTH_KIND_SHOW_CODE = 11,
     /**
      * At rest: no tokens are held, and nobody has asked for any. This number and all above are rests.
      */
@@ -449,6 +478,43 @@ typedef int32_t mcp_oauth_advice;
 #endif // __cplusplus
 
 /**
+ * How to sign (RFC 7518 §3.1, RFC 8037 §3.1).
+ */
+enum mcp_oauth_algorithm
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing is to be signed.
+     */
+    MCP_OAUTH_ALGORITHM_NONE = 0,
+    /**
+     * `ES256`: ECDSA with P-256 and SHA-256. The signature is R and S, 32 bytes each, and no DER.
+     */
+    MCP_OAUTH_ALGORITHM_ES256 = 1,
+    /**
+     * `RS256`: RSASSA-PKCS1-v1_5 with SHA-256.
+     */
+    MCP_OAUTH_ALGORITHM_RS256 = 2,
+    /**
+     * `PS256`: RSASSA-PSS with SHA-256.
+     */
+    MCP_OAUTH_ALGORITHM_PS256 = 3,
+    /**
+     * `EdDSA`: Ed25519.
+     */
+    MCP_OAUTH_ALGORITHM_ED_DSA = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcp_oauth_algorithm mcp_oauth_algorithm;
+#else
+typedef int32_t mcp_oauth_algorithm;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What a request to the MCP server should carry.
  */
 enum mcp_oauth_credentials
@@ -472,12 +538,50 @@ enum mcp_oauth_credentials
      * Nothing: no token is held, or none for this URL. Send the request without.
      */
     MCP_OAUTH_CREDENTIALS_ABSENT = 3,
+    /**
+     * Send `authorization`, and the `DPoP` header field that `mcp_oauth_dpop_proof` makes of `input` and its signature: for
+     * this request alone. Ask again for a repetition.
+     */
+    MCP_OAUTH_CREDENTIALS_SIGN = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum mcp_oauth_credentials mcp_oauth_credentials;
 #else
 typedef int32_t mcp_oauth_credentials;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What an assertion is (RFC 8693 §3).
+ */
+enum mcp_oauth_assertion_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A JWT of a workload's platform.
+     */
+    MCP_OAUTH_ASSERTION_KIND_JWT = 1,
+    /**
+     * An OpenID Connect ID token.
+     */
+    MCP_OAUTH_ASSERTION_KIND_ID_TOKEN = 2,
+    /**
+     * A refresh token of the identity provider, to be taken in place of an ID token.
+     */
+    MCP_OAUTH_ASSERTION_KIND_REFRESH_TOKEN = 3,
+    /**
+     * A SAML 2.0 assertion, in base64url.
+     */
+    MCP_OAUTH_ASSERTION_KIND_SAML2 = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcp_oauth_assertion_kind mcp_oauth_assertion_kind;
+#else
+typedef int32_t mcp_oauth_assertion_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -505,6 +609,10 @@ enum mcp_oauth_auth_method
      * `client_secret_post`.
      */
     MCP_OAUTH_AUTH_METHOD_CLIENT_SECRET_POST = 3,
+    /**
+     * `private_key_jwt`: an assertion signed with the client key (RFC 7523 §2.2).
+     */
+    MCP_OAUTH_AUTH_METHOD_PRIVATE_KEY_JWT = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -585,6 +693,35 @@ typedef int32_t mcp_oauth_cause;
 #endif // __cplusplus
 
 /**
+ * Whether tokens are bound to a key of yours, so that a thief cannot use them (RFC 9449).
+ */
+enum mcp_oauth_dpop_use
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * No.
+     */
+    MCP_OAUTH_DPOP_USE_NEVER = 1,
+    /**
+     * Where the authorization server says that it can, or the resource demands it.
+     */
+    MCP_OAUTH_DPOP_USE_WHEN_SUPPORTED = 2,
+    /**
+     * Always: a token that is not bound is refused.
+     */
+    MCP_OAUTH_DPOP_USE_ALWAYS = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcp_oauth_dpop_use mcp_oauth_dpop_use;
+#else
+typedef int32_t mcp_oauth_dpop_use;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Settings that are on or off.
  */
 enum mcp_oauth_flag_setting
@@ -636,12 +773,65 @@ enum mcp_oauth_flag_setting
      * Deviation, stricter: refuse endpoints on another origin than the issuer.
      */
     MCP_OAUTH_FLAG_SETTING_SAME_ORIGIN_ENDPOINTS = 11,
+    /**
+     * Deviation: use the grant `MCP_OAUTH_GRANT_TYPE_ENTERPRISE_MANAGED` though the server does not list the profile of it.
+     */
+    MCP_OAUTH_FLAG_SETTING_ASSUME_ID_JAG = 12,
+    /**
+     * Whether to hand the authorization request over beforehand where the server offers that (RFC 9126). Where it demands
+     * that, it is done in any case. Default: off.
+     */
+    MCP_OAUTH_FLAG_SETTING_PUSHED_AUTHORIZATION = 13,
+    /**
+     * Whether a sign-out tells the authorization server (RFC 7009). Default: on.
+     */
+    MCP_OAUTH_FLAG_SETTING_REVOKE_ON_SIGN_OUT = 14,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum mcp_oauth_flag_setting mcp_oauth_flag_setting;
 #else
 typedef int32_t mcp_oauth_flag_setting;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How tokens are got (RFC 6749 §1.3).
+ */
+enum mcp_oauth_grant_type
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A user signs in, in a browser (RFC 6749 §4.1).
+     */
+    MCP_OAUTH_GRANT_TYPE_AUTHORIZATION_CODE = 1,
+    /**
+     * A user signs in, in the browser of another device (RFC 8628).
+     */
+    MCP_OAUTH_GRANT_TYPE_DEVICE_CODE = 2,
+    /**
+     * The client itself is authorized (SEP-1046, RFC 6749 §4.4). Needs a client registered beforehand, with a secret or the
+     * client key.
+     */
+    MCP_OAUTH_GRANT_TYPE_CLIENT_CREDENTIALS = 3,
+    /**
+     * The workload is known to its platform (SEP-1933, RFC 7523 §2.1). Needs the authorization server or a client registered
+     * beforehand.
+     */
+    MCP_OAUTH_GRANT_TYPE_WORKLOAD_IDENTITY = 4,
+    /**
+     * The user is known to the identity provider of their enterprise (SEP-990, RFC 8693). Needs that, and a client registered
+     * beforehand or a client ID metadata document.
+     */
+    MCP_OAUTH_GRANT_TYPE_ENTERPRISE_MANAGED = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mcp_oauth_grant_type mcp_oauth_grant_type;
+#else
+typedef int32_t mcp_oauth_grant_type;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -694,6 +884,23 @@ enum mcp_oauth_number_setting
      * A client registered beforehand: a `mcp_oauth_auth_method`. Default: what the server supports.
      */
     MCP_OAUTH_NUMBER_SETTING_PREREGISTERED_AUTH_METHOD = 4,
+    /**
+     * A `mcp_oauth_grant_type`: how tokens are got. Default: a user signs in, in a browser.
+     */
+    MCP_OAUTH_NUMBER_SETTING_GRANT = 5,
+    /**
+     * A `mcp_oauth_dpop_use`: whether tokens are bound to a key of yours (RFC 9449). Default: never.
+     */
+    MCP_OAUTH_NUMBER_SETTING_DPOP = 6,
+    /**
+     * The client ID metadata document: `MCP_OAUTH_AUTH_METHOD_NONE`, or `_PRIVATE_KEY_JWT` with the client key, which the
+     * document names too. Default: none.
+     */
+    MCP_OAUTH_NUMBER_SETTING_CLIENT_DOCUMENT_AUTH_METHOD = 7,
+    /**
+     * Who knows the user: a `mcp_oauth_auth_method` of the client there. Default: its secret, if there is one.
+     */
+    MCP_OAUTH_NUMBER_SETTING_IDENTITY_PROVIDER_AUTH_METHOD = 8,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -723,6 +930,12 @@ enum mcp_oauth_pair_setting
      * Deviation `pinned_issuer`: the issuer asked for, and the issuer that its metadata publishes instead.
      */
     MCP_OAUTH_PAIR_SETTING_PINNED_ISSUER = 3,
+    /**
+     * The public half of a key that tokens are bound to: the authorization server that it is for, or empty for all for which
+     * no other key is; and the key as a JWK. The private one stays with you. Each call adds one. `mcp_oauth_config_new` tells
+     * of a key that it cannot use, and of one that should have stayed private.
+     */
+    MCP_OAUTH_PAIR_SETTING_DPOP_KEY = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -891,6 +1104,36 @@ enum mcp_oauth_text_setting
      * Deviation `extra_iss`: a further `iss` to accept in the authorization response.
      */
     MCP_OAUTH_TEXT_SETTING_EXTRA_ISS = 21,
+    /**
+     * The public half of the key that signs client assertions (`private_key_jwt`), as a JWK; the private one stays with you.
+     * `mcp_oauth_config_new` tells of a key that it cannot use, and of one that should have stayed private.
+     */
+    MCP_OAUTH_TEXT_SETTING_CLIENT_KEY = 22,
+    /**
+     * `typ` of client assertions: `JWT`, or `client-authentication+jwt` where the server is known to want that. Default:
+     * `JWT`.
+     */
+    MCP_OAUTH_TEXT_SETTING_ASSERTION_TYP = 23,
+    /**
+     * For `MCP_OAUTH_GRANT_TYPE_ENTERPRISE_MANAGED`, who knows the user: its identifier. Needs the next two as well.
+     */
+    MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_ISSUER = 24,
+    /**
+     * Who knows the user: where an identity is exchanged.
+     */
+    MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_TOKEN_ENDPOINT = 25,
+    /**
+     * Who knows the user: the client that the user has signed in to there.
+     */
+    MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_CLIENT_ID = 26,
+    /**
+     * Who knows the user: that client's secret, if there is one. Secret.
+     */
+    MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_CLIENT_SECRET = 27,
+    /**
+     * For `MCP_OAUTH_GRANT_TYPE_WORKLOAD_IDENTITY`: the audience of the assertion. Default: the token endpoint.
+     */
+    MCP_OAUTH_TEXT_SETTING_WORKLOAD_AUDIENCE = 28,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1012,7 +1255,8 @@ typedef struct {
      */
     uint64_t generation;
     /**
-     * SAVE: when the record is worth nothing any more, in milliseconds since the Unix epoch; 0 for never.
+     * SAVE, SHOW_CODE: when the record or the code is worth nothing any more, in milliseconds since the Unix epoch; 0 for
+     * never.
      */
     uint64_t expires_at_ms;
     /**
@@ -1040,7 +1284,8 @@ typedef struct {
      */
     mcp_oauth_slice url;
     /**
-     * HTTP: what the request is for, a stable name.
+     * HTTP: what the request is for, a stable name. SIGN: what the signature is for, `client_assertion` or `dpop_proof`.
+     * FETCH_ASSERTION: whom it must speak of, `workload` for this process or `identity` for the user.
      */
     mcp_oauth_slice purpose;
     /**
@@ -1053,7 +1298,8 @@ typedef struct {
      */
     mcp_oauth_slice redirect_uri;
     /**
-     * OPEN_URL: whose page the user will see. ASK_FOR_CLIENT: whom the client must be registered with.
+     * OPEN_URL, SHOW_CODE: whose page the user will see. ASK_FOR_CLIENT: whom the client must be registered with. SIGN: whom
+     * the key is used with. FETCH_ASSERTION: who will get the assertion, and alone may have issued one of an identity.
      */
     mcp_oauth_slice issuer;
     /**
@@ -1061,7 +1307,7 @@ typedef struct {
      */
     mcp_oauth_slice state;
     /**
-     * OPEN_URL: all scopes asked for, separated by spaces.
+     * OPEN_URL, SHOW_CODE: all scopes asked for, separated by spaces.
      */
     mcp_oauth_slice scopes;
     /**
@@ -1076,6 +1322,35 @@ typedef struct {
      * SAVE: the bytes to keep. Secret.
      */
     mcp_oauth_slice record;
+    /**
+     * SIGN: the bytes to sign, ASCII. Secret.
+     */
+    mcp_oauth_slice input;
+    /**
+     * SIGN: which key, by the SHA-256 thumbprint of its public half in base64url (RFC 7638).
+     */
+    mcp_oauth_slice thumbprint;
+    /**
+     * SIGN: the key's own name; absent if it has none.
+     */
+    mcp_oauth_slice key_id;
+    /**
+     * FETCH_ASSERTION: the audience that it must name; for an identity, the client that the user has signed in to.
+     */
+    mcp_oauth_slice audience;
+    /**
+     * SHOW_CODE: what the person enters. Nobody else may see it.
+     */
+    mcp_oauth_slice user_code;
+    /**
+     * SHOW_CODE: where the person enters it: https, or http on loopback.
+     */
+    mcp_oauth_slice verification_uri;
+    /**
+     * SHOW_CODE: the same with the code in it, to be opened by a click or shown as a QR code; absent if there is none. Show
+     * the code beside it all the same, so that the person can compare. Nobody else may see it.
+     */
+    mcp_oauth_slice verification_uri_complete;
     /**
      * FAILED: the stable name of what happened.
      */
@@ -1149,32 +1424,18 @@ typedef struct {
      */
     uint32_t http_status;
     /**
+     * SIGN: how to sign.
+     */
+    mcp_oauth_algorithm algorithm;
+    /**
+     * FETCH_ASSERTION: whether the last one was refused, so that only a newer one helps: 1, or 0.
+     */
+    uint32_t renew;
+    /**
      * Always 0.
      */
     uint32_t reserved;
 } mcp_oauth_step;
-
-/**
- * The answer of `mcp_oauth_machine_request_headers`.
- */
-typedef struct {
-    /**
-     * READY: the token's generation, to be given back with `mcp_oauth_machine_challenge`.
-     */
-    uint64_t generation;
-    /**
-     * READY: the value of the `Authorization` header field. Secret. Borrowed from the machine until its next event.
-     */
-    mcp_oauth_slice authorization;
-    /**
-     * What to send.
-     */
-    mcp_oauth_credentials credentials;
-    /**
-     * Always 0.
-     */
-    uint32_t reserved;
-} mcp_oauth_request_headers;
 
 /**
  * A decision of the machine, and why it was made. Without secrets.
@@ -1201,6 +1462,46 @@ typedef struct {
      */
     mcp_oauth_slice text;
 } mcp_oauth_trace_entry;
+
+/**
+ * The answer of `mcp_oauth_machine_request_headers`. What does not apply is zero.
+ */
+typedef struct {
+    /**
+     * READY, SIGN: the token's generation, to be given back with `mcp_oauth_machine_challenge`.
+     */
+    uint64_t generation;
+    /**
+     * READY, SIGN: the value of the `Authorization` header field. Secret. Borrowed from the machine until its next event
+     * function.
+     */
+    mcp_oauth_slice authorization;
+    /**
+     * SIGN: the bytes to sign, ASCII. Secret. Borrowed like the following ones from the machine until the next call of
+     * `mcp_oauth_machine_request_headers`, or its end; event functions leave them as they are.
+     */
+    mcp_oauth_slice input;
+    /**
+     * SIGN: which key, by the SHA-256 thumbprint of its public half in base64url (RFC 7638).
+     */
+    mcp_oauth_slice thumbprint;
+    /**
+     * SIGN: the key's own name; absent if it has none.
+     */
+    mcp_oauth_slice key_id;
+    /**
+     * SIGN: the authorization server whose token it is.
+     */
+    mcp_oauth_slice issuer;
+    /**
+     * What to send.
+     */
+    mcp_oauth_credentials credentials;
+    /**
+     * SIGN: how to sign.
+     */
+    mcp_oauth_algorithm algorithm;
+} mcp_oauth_request_headers;
 
 /**
  * Tokens that you got by yourself, with everything that they must not be parted from: you vouch for it. Its slices are read
@@ -1421,8 +1722,8 @@ mcp_oauth_status mcp_oauth_settings_pair(mcp_oauth_settings *settings,
                                          mcp_oauth_slice second);
 
 /**
- * Checks settings; they stay yours and may be used again. On `MCP_OAUTH_STATUS_CONFIG`, `error` (which may be NULL) says
- * what is wrong. Give the configuration back with `mcp_oauth_config_free`.
+ * Checks settings; they stay yours and may be used again, unless they were given a key that is none: then begin anew. On
+ * `MCP_OAUTH_STATUS_CONFIG`, `error` (which may be NULL) says what is wrong. Give the configuration back with `mcp_oauth_config_free`.
  */
 mcp_oauth_status mcp_oauth_config_new(const mcp_oauth_settings *settings,
                                       mcp_oauth_config_error *error,
@@ -1451,6 +1752,16 @@ mcp_oauth_status mcp_oauth_config_reach(const mcp_oauth_config *config,
 mcp_oauth_status mcp_oauth_reach_allows_address(int32_t reach,
                                                 mcp_oauth_slice address,
                                                 bool *out);
+
+/**
+ * The answer to `MCP_OAUTH_KIND_SIGN`: the bare signature over the bytes of `input`, as the `mcp_oauth_algorithm` has it.
+ * `MCP_OAUTH_STATUS_MISUSE_SIGNATURE` for a length that the algorithm cannot give.
+ */
+mcp_oauth_status mcp_oauth_machine_signed(mcp_oauth_machine *machine,
+                                          uint64_t id,
+                                          mcp_oauth_slice signature,
+                                          uint64_t now_ms,
+                                          mcp_oauth_step *out);
 
 /**
  * A machine that knows nothing yet: its first action reads the stored grant. `account` tells apart several accounts at one
@@ -1485,15 +1796,6 @@ mcp_oauth_status mcp_oauth_machine_next(const mcp_oauth_machine *machine, mcp_oa
  * `mcp_oauth_machine_store_changed`. Not secret. Borrowed from the machine until its end.
  */
 mcp_oauth_status mcp_oauth_machine_grant_key(const mcp_oauth_machine *machine, mcp_oauth_slice *out);
-
-/**
- * What a request to the MCP server with this method and URL should carry: the call to make before each one.
- */
-mcp_oauth_status mcp_oauth_machine_request_headers(const mcp_oauth_machine *machine,
-                                                   mcp_oauth_slice method,
-                                                   mcp_oauth_slice url,
-                                                   uint64_t now_ms,
-                                                   mcp_oauth_request_headers *out);
 
 /**
  * Everything, for `mcp_oauth_machine_resume` in this or another process. Yours: free the buffer.
@@ -1543,7 +1845,7 @@ mcp_oauth_status mcp_oauth_machine_challenge(mcp_oauth_machine *machine,
 
 /**
  * The answer to `MCP_OAUTH_KIND_HTTP`: what the server sent, whatever it is. Of the header fields, the machine reads
- * `location` and `retry-after`; giving more does no harm. The body is decoded from any content encoding.
+ * `location`, `retry-after` and `dpop-nonce`; giving more does no harm. The body is decoded from any content encoding.
  */
 mcp_oauth_status mcp_oauth_machine_reply(mcp_oauth_machine *machine,
                                          uint64_t id,
@@ -1596,7 +1898,7 @@ mcp_oauth_status mcp_oauth_machine_client_provided(mcp_oauth_machine *machine,
 
 /**
  * You cannot or will not do what you were asked, for a `mcp_oauth_refusal`. Answers `MCP_OAUTH_KIND_BIND_REDIRECT`,
- * `MCP_OAUTH_KIND_OPEN_URL` and `MCP_OAUTH_KIND_ASK_FOR_CLIENT`.
+ * `_OPEN_URL`, `_ASK_FOR_CLIENT`, `_SIGN`, `_FETCH_ASSERTION` and `_SHOW_CODE`.
  */
 mcp_oauth_status mcp_oauth_machine_declined(mcp_oauth_machine *machine,
                                             uint64_t id,
@@ -1635,8 +1937,8 @@ mcp_oauth_status mcp_oauth_machine_refresh(mcp_oauth_machine *machine,
                                            mcp_oauth_step *out);
 
 /**
- * Time has passed: at or after `deadline_ms` it ends a sign-in that nobody finished or a `MCP_OAUTH_KIND_WAIT`, or refreshes
- * ahead of expiry. Before it: ignored.
+ * Time has passed: at or after `deadline_ms` it ends a sign-in that nobody finished or a `MCP_OAUTH_KIND_WAIT`, asks whether a
+ * `MCP_OAUTH_KIND_SHOW_CODE` has led to a sign-in, or refreshes ahead of expiry. Before it: ignored.
  */
 mcp_oauth_status mcp_oauth_machine_tick(mcp_oauth_machine *machine,
                                         uint64_t now_ms,
@@ -1657,6 +1959,35 @@ mcp_oauth_status mcp_oauth_machine_sign_out(mcp_oauth_machine *machine,
                                             mcp_oauth_step *out);
 
 /**
+ * What a request to the MCP server with this method and URL should carry: the call to make before each one, and before each
+ * repetition of it, in any phase. `MCP_OAUTH_STATUS_ENTROPY` where a proof is due and the operating system gives no
+ * randomness for it: send nothing.
+ */
+mcp_oauth_status mcp_oauth_machine_request_headers(mcp_oauth_machine *machine,
+                                                   mcp_oauth_slice method,
+                                                   mcp_oauth_slice url,
+                                                   uint64_t now_ms,
+                                                   mcp_oauth_request_headers *out);
+
+/**
+ * The value of the `DPoP` header field: the `input` that `mcp_oauth_machine_request_headers` gave, and the bare signature
+ * over its bytes by its `mcp_oauth_algorithm`. Yours: free the buffer. Needs no machine, so that you need not hold your lock
+ * while you sign. `MCP_OAUTH_STATUS_MISUSE_SIGNATURE` for a length that the algorithm cannot give.
+ */
+mcp_oauth_status mcp_oauth_dpop_proof(int32_t algorithm,
+                                      mcp_oauth_slice input,
+                                      mcp_oauth_slice signature,
+                                      mcp_oauth_buffer *out);
+
+/**
+ * Takes the value of the `DPoP-Nonce` header field of an answer of the MCP server, whatever its status: the next proofs name
+ * it (RFC 9449 §9). Give it before the challenge that it came with. One that is malformed is left out. Acts in every phase,
+ * and leaves slices as they are.
+ */
+mcp_oauth_status mcp_oauth_machine_take_nonce(mcp_oauth_machine *machine,
+                                              mcp_oauth_slice value);
+
+/**
  * You have tokens that you got elsewhere. At rest: writes and uses them. During a flow: ignored, so cancel it first. On
  * `MCP_OAUTH_STATUS_MISUSE_TOKENS`, `member` (which may be NULL) names the member of `tokens` that cannot be used: static
  * text.
@@ -1666,6 +1997,17 @@ mcp_oauth_status mcp_oauth_machine_tokens_provided(mcp_oauth_machine *machine,
                                                    uint64_t now_ms,
                                                    mcp_oauth_slice *member,
                                                    mcp_oauth_step *out);
+
+/**
+ * The answer to `MCP_OAUTH_KIND_FETCH_ASSERTION`: an assertion, fresh each time, and which `mcp_oauth_assertion_kind` it is.
+ * `MCP_OAUTH_STATUS_MISUSE_ASSERTION` if it is empty, too long or not printable ASCII.
+ */
+mcp_oauth_status mcp_oauth_machine_assertion_provided(mcp_oauth_machine *machine,
+                                                      uint64_t id,
+                                                      int32_t kind,
+                                                      mcp_oauth_slice assertion,
+                                                      uint64_t now_ms,
+                                                      mcp_oauth_step *out);
 
 /**
  * The key of the pending sign-in that a callback claims to belong to: load its record, and make the machine that takes the

@@ -5,8 +5,8 @@ use std::path::Path;
 
 /// In the order in which a reader wants to meet them.
 const SOURCES: &[&str] = &[
-    "version", "status", "slice", "settings", "config", "step", "machine", "events", "provided",
-    "store", "pending",
+    "version", "status", "slice", "setting", "settings", "config", "sign", "step", "machine",
+    "events", "request", "provided", "store", "pending",
 ];
 
 #[test]
@@ -40,6 +40,7 @@ fn every_setting_of_the_core_has_a_number() {
     let mcp_oauth_core::Settings {
         server_url: _,
         reach: _,
+        grant: _,
         client_name: _,
         client_uri: _,
         logo_uri: _,
@@ -49,6 +50,8 @@ fn every_setting_of_the_core_has_a_number() {
         initial_access_token: _,
         preregistered: _,
         client_document: _,
+        client_key: _,
+        assertion_typ: _,
         dynamic_registration: _,
         ask_for_client: _,
         redirect_uri: _,
@@ -57,6 +60,12 @@ fn every_setting_of_the_core_has_a_number() {
         offline_access: _,
         authorize_parameters: _,
         token_parameters: _,
+        pushed_authorization: _,
+        dpop: _,
+        dpop_keys: _,
+        identity_provider: _,
+        workload_audience: _,
+        revoke_on_sign_out: _,
         authorization_server: _,
         require_issuer_identification: _,
         deviations,
@@ -73,6 +82,7 @@ fn every_setting_of_the_core_has_a_number() {
         omit_resource: _,
         retry_refresh_without_resource: _,
         default_endpoints: _,
+        assume_id_jag: _,
         extra_iss: _,
         same_origin_endpoints: _,
     } = deviations;

@@ -5,8 +5,8 @@ package machine
 #include <stdlib.h>
 #include <mcp_oauth.h>
 
-#if MCP_OAUTH_ABI_VERSION != 1
-#error "this package was written for version 1 of the interface"
+#if MCP_OAUTH_ABI_VERSION != 2
+#error "this package was written for version 2 of the interface"
 #endif
 
 #cgo noescape mcp_oauth_reach_allows_address

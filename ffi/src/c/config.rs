@@ -6,7 +6,8 @@ use std::sync::Arc;
 use mcp_oauth_core as core;
 
 use super::boundary::{guard, pointer};
-use super::settings::{Reach, SettingsHandle};
+use super::setting::Reach;
+use super::settings::SettingsHandle;
 use super::slice::Slice;
 use super::status::Status;
 
@@ -24,8 +25,8 @@ pub struct ConfigError {
     pub problem: Slice,
 }
 
-/// Checks settings; they stay yours and may be used again. On `MCP_OAUTH_STATUS_CONFIG`, `error` (which may be NULL) says
-/// what is wrong. Give the configuration back with `mcp_oauth_config_free`.
+/// Checks settings; they stay yours and may be used again, unless they were given a key that is none: then begin anew. On
+/// `MCP_OAUTH_STATUS_CONFIG`, `error` (which may be NULL) says what is wrong. Give the configuration back with `mcp_oauth_config_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_oauth_config_new(
     settings: *const SettingsHandle,
@@ -41,8 +42,7 @@ pub unsafe extern "C" fn mcp_oauth_config_new(
             // SAFETY: the head of the header.
             unsafe { pointer::out(error)? }
         };
-        let settings = settings.0.enter()?.clone();
-        match core::Config::new(settings) {
+        match settings.0.enter()?.check() {
             Ok(config) => {
                 *out = Box::into_raw(Box::new(ConfigHandle(Arc::new(config))));
                 Ok(())

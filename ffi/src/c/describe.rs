@@ -85,6 +85,34 @@ impl Notes {
                 step.issuer = Slice::text(issuer.as_str());
                 step.redirect_uri = Slice::text(redirect_uri);
             }
+            Task::Sign(request) => {
+                step.kind = Kind::Sign;
+                step.purpose = Slice::text(request.purpose.as_str());
+                step.algorithm = request.algorithm.into();
+                step.thumbprint = Slice::text(&request.thumbprint);
+                step.key_id = Slice::optional(request.key_id.as_deref());
+                step.issuer = Slice::text(request.issuer.as_str());
+                step.input = Slice::text(request.input.expose());
+            }
+            Task::FetchAssertion(request) => {
+                step.kind = Kind::FetchAssertion;
+                step.purpose = Slice::text(request.purpose.as_str());
+                step.issuer = Slice::text(request.issuer.as_str());
+                step.audience = Slice::text(&request.audience);
+                step.renew = request.renew.into();
+            }
+            Task::ShowCode(code) => {
+                let complete = code.verification_uri_complete.as_ref();
+                step.kind = Kind::ShowCode;
+                step.user_code = Slice::text(&code.user_code);
+                step.verification_uri = Slice::text(code.verification_uri.as_str());
+                step.verification_uri_complete =
+                    Slice::optional(complete.map(core::HttpUrl::as_str));
+                step.issuer = Slice::text(code.issuer.as_str());
+                step.scopes = Slice::text(code.scopes.as_str());
+                step.expires_at_ms = code.expires_at.as_millis();
+                step.deadline_ms = code.until.as_millis();
+            }
             Task::Wait { until } => {
                 step.kind = Kind::Wait;
                 step.deadline_ms = until.as_millis();

@@ -9,7 +9,7 @@ use mcp_oauth_core::{
 use super::boundary::{guard, numbered, pointer};
 use super::describe;
 use super::machine::{Inner, MachineHandle};
-use super::settings::AuthMethod;
+use super::setting::AuthMethod;
 use super::slice::Slice;
 use super::status::Status;
 use super::step::{Header, Step};
@@ -114,7 +114,7 @@ pub enum StoreResult {
 numbered!(StoreResult: Loaded Nothing Done Conflict Failed);
 
 impl Inner {
-    fn give(&mut self, event: Event<'_>, now_ms: u64) -> Result<Outcome, Status> {
+    pub(super) fn give(&mut self, event: Event<'_>, now_ms: u64) -> Result<Outcome, Status> {
         Ok(self.handle(event, now_ms)?)
     }
 
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn mcp_oauth_machine_challenge(
 }
 
 /// The answer to `MCP_OAUTH_KIND_HTTP`: what the server sent, whatever it is. Of the header fields, the machine reads
-/// `location` and `retry-after`; giving more does no harm. The body is decoded from any content encoding.
+/// `location`, `retry-after` and `dpop-nonce`; giving more does no harm. The body is decoded from any content encoding.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_oauth_machine_reply(
     machine: *mut MachineHandle,
@@ -313,7 +313,7 @@ pub unsafe extern "C" fn mcp_oauth_machine_client_provided(
 }
 
 /// You cannot or will not do what you were asked, for a `mcp_oauth_refusal`. Answers `MCP_OAUTH_KIND_BIND_REDIRECT`,
-/// `MCP_OAUTH_KIND_OPEN_URL` and `MCP_OAUTH_KIND_ASK_FOR_CLIENT`.
+/// `_OPEN_URL`, `_ASK_FOR_CLIENT`, `_SIGN`, `_FETCH_ASSERTION` and `_SHOW_CODE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_oauth_machine_declined(
     machine: *mut MachineHandle,
@@ -389,8 +389,8 @@ pub unsafe extern "C" fn mcp_oauth_machine_refresh(
     unsafe { event(machine, out, |inner| inner.give(Event::Refresh, now_ms)) }
 }
 
-/// Time has passed: at or after `deadline_ms` it ends a sign-in that nobody finished or a `MCP_OAUTH_KIND_WAIT`, or refreshes
-/// ahead of expiry. Before it: ignored.
+/// Time has passed: at or after `deadline_ms` it ends a sign-in that nobody finished or a `MCP_OAUTH_KIND_WAIT`, asks whether a
+/// `MCP_OAUTH_KIND_SHOW_CODE` has led to a sign-in, or refreshes ahead of expiry. Before it: ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mcp_oauth_machine_tick(
     machine: *mut MachineHandle,

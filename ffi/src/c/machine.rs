@@ -21,6 +21,8 @@ pub(super) struct Inner {
     pub(super) machine: core::Machine,
     pub(super) random: Source,
     pub(super) notes: Notes,
+    /// The proof that was drafted last.
+    pub(super) draft: Option<core::SignRequest>,
     trace: Trace,
 }
 
@@ -51,6 +53,7 @@ impl Inner {
             machine,
             random: Source::default(),
             notes,
+            draft: None,
             trace: Trace::default(),
         }))))
     }
@@ -69,35 +72,6 @@ pub struct TraceEntry {
     pub deviation: Slice,
     /// In words.
     pub text: Slice,
-}
-
-/// What a request to the MCP server should carry.
-#[repr(i32)]
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub enum Credentials {
-    /// The call failed: look at its status.
-    #[default]
-    None = 0,
-    /// Send `authorization`.
-    Ready = 1,
-    /// The token has expired or soon will: give the machine `mcp_oauth_machine_refresh`, run it, and ask again.
-    RefreshDue = 2,
-    /// Nothing: no token is held, or none for this URL. Send the request without.
-    Absent = 3,
-}
-
-/// The answer of `mcp_oauth_machine_request_headers`.
-#[repr(C)]
-#[derive(Default)]
-pub struct RequestHeaders {
-    /// READY: the token's generation, to be given back with `mcp_oauth_machine_challenge`.
-    pub generation: u64,
-    /// READY: the value of the `Authorization` header field. Secret. Borrowed from the machine until its next event.
-    pub authorization: Slice,
-    /// What to send.
-    pub credentials: Credentials,
-    /// Always 0.
-    pub reserved: u32,
 }
 
 /// A machine that knows nothing yet: its first action reads the stored grant. `account` tells apart several accounts at one
@@ -180,40 +154,6 @@ pub unsafe extern "C" fn mcp_oauth_machine_grant_key(
         // SAFETY: the head of the header.
         let (out, machine) = unsafe { (pointer::out(out)?, pointer::shared(machine)?) };
         *out = Slice::text(machine.0.enter()?.machine.grant_key().as_str());
-        Ok(())
-    })
-}
-
-/// What a request to the MCP server with this method and URL should carry: the call to make before each one.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mcp_oauth_machine_request_headers(
-    machine: *const MachineHandle,
-    method: Slice,
-    url: Slice,
-    now_ms: u64,
-    out: *mut RequestHeaders,
-) -> Status {
-    guard(|| {
-        // SAFETY: the head of the header.
-        let (out, machine, method, url) = unsafe {
-            (
-                pointer::out(out)?,
-                pointer::shared(machine)?,
-                method.utf8()?,
-                url.utf8()?,
-            )
-        };
-        let inner = machine.0.enter()?;
-        let now = core::Timestamp::from_millis(now_ms);
-        out.credentials = match inner.machine.request_headers(method, url, now) {
-            core::RequestHeaders::Ready(authorization) => {
-                out.generation = authorization.generation();
-                out.authorization = Slice::text(authorization.expose());
-                Credentials::Ready
-            }
-            core::RequestHeaders::RefreshDue => Credentials::RefreshDue,
-            core::RequestHeaders::Absent => Credentials::Absent,
-        };
         Ok(())
     })
 }

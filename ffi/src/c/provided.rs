@@ -1,12 +1,14 @@
-//! How does a host bring tokens that it got elsewhere?
+//! How does a host bring tokens or an assertion that it got elsewhere?
 
 use mcp_oauth_core as core;
-use mcp_oauth_core::{Event, Misuse, ProvidedClient, Secret, Timestamp};
+use mcp_oauth_core::{
+    ActionId, Event, Misuse, ProvidedAssertion, ProvidedClient, Secret, Timestamp,
+};
 
-use super::boundary::pointer;
+use super::boundary::{numbered, pointer};
 use super::events::event;
 use super::machine::{Inner, MachineHandle};
-use super::settings::AuthMethod;
+use super::setting::AuthMethod;
 use super::slice::Slice;
 use super::status::Status;
 use super::step::Step;
@@ -95,6 +97,56 @@ pub unsafe extern "C" fn mcp_oauth_machine_tokens_provided(
             }
             misuse.into()
         })
+    };
+    // SAFETY: the head of the header.
+    unsafe { event(machine, out, give) }
+}
+
+/// What an assertion is (RFC 8693 §3).
+#[repr(i32)]
+#[derive(Clone, Copy)]
+pub enum AssertionKind {
+    /// A JWT of a workload's platform.
+    Jwt = 1,
+    /// An OpenID Connect ID token.
+    IdToken = 2,
+    /// A refresh token of the identity provider, to be taken in place of an ID token.
+    RefreshToken = 3,
+    /// A SAML 2.0 assertion, in base64url.
+    Saml2 = 4,
+}
+
+numbered!(AssertionKind: Jwt IdToken RefreshToken Saml2);
+
+impl From<AssertionKind> for core::AssertionKind {
+    fn from(kind: AssertionKind) -> Self {
+        match kind {
+            AssertionKind::Jwt => Self::Jwt,
+            AssertionKind::IdToken => Self::IdToken,
+            AssertionKind::RefreshToken => Self::RefreshToken,
+            AssertionKind::Saml2 => Self::Saml2,
+        }
+    }
+}
+
+/// The answer to `MCP_OAUTH_KIND_FETCH_ASSERTION`: an assertion, fresh each time, and which `mcp_oauth_assertion_kind` it is.
+/// `MCP_OAUTH_STATUS_MISUSE_ASSERTION` if it is empty, too long or not printable ASCII.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mcp_oauth_machine_assertion_provided(
+    machine: *mut MachineHandle,
+    id: u64,
+    kind: i32,
+    assertion: Slice,
+    now_ms: u64,
+    out: *mut Step,
+) -> Status {
+    let give = |inner: &mut Inner| {
+        let kind = AssertionKind::read(kind)?.into();
+        // SAFETY: the head of the header.
+        let token = Secret::new(unsafe { assertion.utf8()? });
+        let id = ActionId::from_number(id);
+        let assertion = ProvidedAssertion { token, kind };
+        inner.give(Event::AssertionProvided { id, assertion }, now_ms)
     };
     // SAFETY: the head of the header.
     unsafe { event(machine, out, give) }

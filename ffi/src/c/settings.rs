@@ -2,204 +2,45 @@
 
 use mcp_oauth_core as core;
 
-use super::boundary::{guard, numbered, pointer};
+use super::boundary::{guard, pointer};
 use super::exclusive::Exclusive;
+use super::setting::{
+    AuthMethod, DpopUse, FlagSetting, GrantType, ListSetting, NumberSetting, PairSetting, Reach,
+    TextSetting,
+};
 use super::slice::Slice;
 use super::status::Status;
+use crate::key::public_key;
 
 /// Settings that are being written down. `mcp_oauth_config_new` checks them.
-pub struct SettingsHandle(pub(super) Exclusive<core::Settings>);
+pub struct SettingsHandle(pub(super) Exclusive<Written>);
 
-/// Settings that are text. Each is described where the value goes; what is not set has the default said there.
-#[repr(i32)]
-#[derive(Clone, Copy)]
-pub enum TextSetting {
-    /// The MCP server's URL, as the user gave it. The one setting without a default.
-    ServerUrl = 1,
-    /// `client_name` of a dynamic registration: plain, and without the brand of any server. Default: `MCP client`.
-    ClientName = 2,
-    /// `client_uri` of a dynamic registration.
-    ClientUri = 3,
-    /// `logo_uri` of a dynamic registration.
-    LogoUri = 4,
-    /// `software_id` of a dynamic registration.
-    SoftwareId = 5,
-    /// `software_version` of a dynamic registration.
-    SoftwareVersion = 6,
-    /// Signed statement about the client software (RFC 7591 §2.3). Needs the authorization server. Secret.
-    SoftwareStatement = 7,
-    /// Bearer token for a protected registration endpoint (RFC 7591 §1.2). Needs the authorization server. Secret.
-    InitialAccessToken = 8,
-    /// The redirect URI to listen on; port 0 stands for any free port. Default: `http://127.0.0.1:0/callback`.
-    RedirectUri = 9,
-    /// Which of several authorization servers to use.
-    AuthorizationServer = 10,
-    /// `MCP-Protocol-Version` to send with discovery requests. Default: `2026-07-28`.
-    ProtocolVersion = 11,
-    /// `User-Agent` to send. Default: the name and version of this library.
-    UserAgent = 12,
-    /// A client registered beforehand: the issuer that it is registered with. Needs the client identifier too.
-    PreregisteredIssuer = 13,
-    /// A client registered beforehand: its identifier. Needs the issuer too.
-    PreregisteredClientId = 14,
-    /// A client registered beforehand: its secret, if there is one. Secret.
-    PreregisteredClientSecret = 15,
-    /// A client registered beforehand: where the user signs in, if known. Needs the token endpoint too; then no discovery
-    /// happens.
-    PreregisteredAuthorizationEndpoint = 16,
-    /// A client registered beforehand: where codes and refresh tokens are redeemed, if known.
-    PreregisteredTokenEndpoint = 17,
-    /// With endpoints: the resource to ask tokens for. Default: the server URL without its query.
-    PreregisteredResource = 18,
-    /// The URL of a client ID metadata document that you publish, which is the client identifier. Needs its redirect URIs.
-    ClientDocumentUrl = 19,
-    /// Deviation `allow_resource`: a `resource` of the metadata to accept although it does not cover the server URL.
-    AllowResource = 20,
-    /// Deviation `extra_iss`: a further `iss` to accept in the authorization response.
-    ExtraIss = 21,
+/// What has been written down so far.
+#[derive(Default)]
+pub(super) struct Written {
+    settings: core::Settings,
+    /// A key that is none has no place among the settings, and is not kept: it may be a private one.
+    refused: Option<core::ConfigError>,
 }
 
-numbered!(TextSetting: ServerUrl ClientName ClientUri LogoUri SoftwareId SoftwareVersion SoftwareStatement
-    InitialAccessToken RedirectUri AuthorizationServer ProtocolVersion UserAgent PreregisteredIssuer
-    PreregisteredClientId PreregisteredClientSecret PreregisteredAuthorizationEndpoint PreregisteredTokenEndpoint
-    PreregisteredResource ClientDocumentUrl AllowResource ExtraIss);
-
-/// Settings that are on or off.
-#[repr(i32)]
-#[derive(Clone, Copy)]
-pub enum FlagSetting {
-    /// Whether to register dynamically where the server offers it. Default: on.
-    DynamicRegistration = 1,
-    /// Whether to ask the host for a client when nothing else is left. Default: off.
-    AskForClient = 2,
-    /// Whether a private-use URI scheme may be the redirect URI (RFC 8252 §7.1). Default: off.
-    PrivateSchemeRedirect = 3,
-    /// Whether to add `offline_access` where the authorization server lists it. Default: on.
-    OfflineAccess = 4,
-    /// Whether to refuse authorization servers that do not identify themselves in responses (RFC 9207). Default: off.
-    RequireIssuerIdentification = 5,
-    /// Deviation, stricter: ignore a challenge's metadata URL on another origin. Default: off, like the following ones.
-    SameOriginMetadata = 6,
-    /// Deviation: go on where the server does not say which PKCE methods it supports.
-    AssumeS256 = 7,
-    /// Deviation: send no `resource` parameter at all.
-    OmitResource = 8,
-    /// Deviation: when a refresh is refused with `invalid_request` or `invalid_target`, try once more without `resource`.
-    RetryRefreshWithoutResource = 9,
-    /// Deviation: use `/authorize`, `/token` and `/register` of a server that publishes no metadata (2025-03-26).
-    DefaultEndpoints = 10,
-    /// Deviation, stricter: refuse endpoints on another origin than the issuer.
-    SameOriginEndpoints = 11,
-}
-
-numbered!(FlagSetting: DynamicRegistration AskForClient PrivateSchemeRedirect OfflineAccess RequireIssuerIdentification
-    SameOriginMetadata AssumeS256 OmitResource RetryRefreshWithoutResource DefaultEndpoints SameOriginEndpoints);
-
-/// Settings that are numbers.
-#[repr(i32)]
-#[derive(Clone, Copy)]
-pub enum NumberSetting {
-    /// A `mcp_oauth_reach`: which addresses requests may reach. Default: what the server URL itself is.
-    Reach = 1,
-    /// How long before expiry a token counts as due for refresh, in milliseconds. Default: 60000.
-    RefreshSkewMs = 2,
-    /// How long a sign-in may take before it is given up, in milliseconds. Default: 600000.
-    SignInTimeoutMs = 3,
-    /// A client registered beforehand: a `mcp_oauth_auth_method`. Default: what the server supports.
-    PreregisteredAuthMethod = 4,
-}
-
-numbered!(NumberSetting: Reach RefreshSkewMs SignInTimeoutMs PreregisteredAuthMethod);
-
-/// Settings that are lists of text.
-#[repr(i32)]
-#[derive(Clone, Copy)]
-pub enum ListSetting {
-    /// Scopes to ask for instead of those that the server names.
-    Scopes = 1,
-    /// The redirect URIs that the client ID metadata document lists.
-    ClientDocumentRedirectUris = 2,
-}
-
-numbered!(ListSetting: Scopes ClientDocumentRedirectUris);
-
-/// Settings that are pairs of texts.
-#[repr(i32)]
-#[derive(Clone, Copy)]
-pub enum PairSetting {
-    /// A further parameter of the authorization request: name and value. Each call adds one.
-    AuthorizeParameter = 1,
-    /// A further parameter of token requests: name and value. Each call adds one.
-    TokenParameter = 2,
-    /// Deviation `pinned_issuer`: the issuer asked for, and the issuer that its metadata publishes instead.
-    PinnedIssuer = 3,
-}
-
-numbered!(PairSetting: AuthorizeParameter TokenParameter PinnedIssuer);
-
-/// Which addresses requests may reach, from narrow to wide.
-#[repr(i32)]
-#[derive(Clone, Copy)]
-pub enum Reach {
-    /// No request.
-    None = 0,
-    /// Public addresses only.
-    Public = 1,
-    /// Private networks and shared (carrier-grade NAT) space too.
-    Private = 2,
-    /// Loopback too; the only reach at which plain http is possible.
-    Loopback = 3,
-}
-
-numbered!(Reach: None Public Private Loopback);
-
-impl From<core::Reach> for Reach {
-    fn from(reach: core::Reach) -> Self {
-        match reach {
-            core::Reach::Public => Self::Public,
-            core::Reach::Private => Self::Private,
-            core::Reach::Loopback => Self::Loopback,
+impl Written {
+    pub(super) fn check(&self) -> Result<core::Config, core::ConfigError> {
+        match &self.refused {
+            Some(error) => Err(error.clone()),
+            None => core::Config::new(self.settings.clone()),
         }
     }
 }
 
-impl Reach {
-    /// The reach that a number names; no reach is none to ask for.
-    pub(super) fn wanted(number: i32) -> Result<core::Reach, Status> {
-        match Self::read(number)? {
-            Self::None => Err(Status::BadArgument),
-            Self::Public => Ok(core::Reach::Public),
-            Self::Private => Ok(core::Reach::Private),
-            Self::Loopback => Ok(core::Reach::Loopback),
-        }
-    }
-}
-
-/// A way to authenticate the client at the token endpoint (RFC 7591 §2 `token_endpoint_auth_method`).
-#[repr(i32)]
-#[derive(Clone, Copy)]
-pub enum AuthMethod {
-    /// Chosen by what the server supports.
-    Unsaid = 0,
-    /// `none`: a public client.
-    None = 1,
-    /// `client_secret_basic`.
-    ClientSecretBasic = 2,
-    /// `client_secret_post`.
-    ClientSecretPost = 3,
-}
-
-numbered!(AuthMethod: Unsaid None ClientSecretBasic ClientSecretPost);
-
-impl From<AuthMethod> for Option<core::AuthMethod> {
-    fn from(method: AuthMethod) -> Self {
-        match method {
-            AuthMethod::Unsaid => None,
-            AuthMethod::None => Some(core::AuthMethod::None),
-            AuthMethod::ClientSecretBasic => Some(core::AuthMethod::ClientSecretBasic),
-            AuthMethod::ClientSecretPost => Some(core::AuthMethod::ClientSecretPost),
-        }
-    }
+/// Reads a key, or notes why it is none.
+fn key(
+    refused: &mut Option<core::ConfigError>,
+    field: &'static str,
+    jwk: &str,
+) -> Option<core::PublicKey> {
+    public_key(field, jwk)
+        .map_err(|error| *refused = Some(error))
+        .ok()
 }
 
 /// New settings, all with their defaults. Give them back with `mcp_oauth_settings_free`.
@@ -208,7 +49,7 @@ pub unsafe extern "C" fn mcp_oauth_settings_new(out: *mut *mut SettingsHandle) -
     guard(|| {
         // SAFETY: the head of the header.
         let out = unsafe { pointer::out(out)? };
-        let settings = Exclusive::new(core::Settings::default());
+        let settings = Exclusive::new(Written::default());
         *out = Box::into_raw(Box::new(SettingsHandle(settings)));
         Ok(())
     })
@@ -250,7 +91,10 @@ pub unsafe extern "C" fn mcp_oauth_settings_flag(
     guard(|| {
         // SAFETY: the head of the header.
         let settings = unsafe { pointer::shared(settings)? };
-        *flag(&mut *settings.0.enter()?, FlagSetting::read(setting)?) = on != 0;
+        *flag(
+            &mut settings.0.enter()?.settings,
+            FlagSetting::read(setting)?,
+        ) = on != 0;
         Ok(())
     })
 }
@@ -265,7 +109,7 @@ pub unsafe extern "C" fn mcp_oauth_settings_number(
     guard(|| {
         // SAFETY: the head of the header.
         let settings = unsafe { pointer::shared(settings)? };
-        let mut settings = settings.0.enter()?;
+        let settings = &mut settings.0.enter()?.settings;
         let number = || i32::try_from(value).map_err(|_| Status::BadArgument);
         match NumberSetting::read(setting)? {
             NumberSetting::Reach => settings.reach = Some(Reach::wanted(number()?)?),
@@ -273,7 +117,17 @@ pub unsafe extern "C" fn mcp_oauth_settings_number(
             NumberSetting::SignInTimeoutMs => settings.sign_in_timeout_ms = value,
             NumberSetting::PreregisteredAuthMethod => {
                 let method = AuthMethod::read(number()?)?;
-                preregistered(&mut settings).auth_method = method.into();
+                preregistered(settings).auth_method = method.into();
+            }
+            NumberSetting::Grant => settings.grant = GrantType::read(number()?)?.into(),
+            NumberSetting::Dpop => settings.dpop = DpopUse::read(number()?)?.into(),
+            NumberSetting::ClientDocumentAuthMethod => {
+                let method = AuthMethod::read(number()?)?;
+                client_document(settings).auth_method = method.into();
+            }
+            NumberSetting::IdentityProviderAuthMethod => {
+                let method = AuthMethod::read(number()?)?;
+                identity_provider(settings).auth_method = method.into();
             }
         }
         Ok(())
@@ -290,7 +144,11 @@ pub unsafe extern "C" fn mcp_oauth_settings_list(
     guard(|| {
         // SAFETY: the head of the header.
         let settings = unsafe { pointer::shared(settings)? };
-        list(&mut *settings.0.enter()?, ListSetting::read(setting)?).clear();
+        list(
+            &mut settings.0.enter()?.settings,
+            ListSetting::read(setting)?,
+        )
+        .clear();
         Ok(())
     })
 }
@@ -305,7 +163,11 @@ pub unsafe extern "C" fn mcp_oauth_settings_item(
     guard(|| {
         // SAFETY: the head of the header.
         let (settings, value) = unsafe { (pointer::shared(settings)?, value.utf8()?) };
-        list(&mut *settings.0.enter()?, ListSetting::read(setting)?).push(value.to_owned());
+        list(
+            &mut settings.0.enter()?.settings,
+            ListSetting::read(setting)?,
+        )
+        .push(value.to_owned());
         Ok(())
     })
 }
@@ -322,18 +184,26 @@ pub unsafe extern "C" fn mcp_oauth_settings_pair(
         // SAFETY: the head of the header.
         let (settings, first, second) =
             unsafe { (pointer::shared(settings)?, first.utf8()?, second.utf8()?) };
-        let mut settings = settings.0.enter()?;
-        let pair = (first.to_owned(), second.to_owned());
+        let Written { settings, refused } = &mut *settings.0.enter()?;
+        // Each where it is needed: a key that should have stayed private must have no copy.
+        let pair = || (first.to_owned(), second.to_owned());
         match PairSetting::read(setting)? {
-            PairSetting::AuthorizeParameter => settings.authorize_parameters.push(pair),
-            PairSetting::TokenParameter => settings.token_parameters.push(pair),
-            PairSetting::PinnedIssuer => settings.deviations.pinned_issuer = Some(pair),
+            PairSetting::AuthorizeParameter => settings.authorize_parameters.push(pair()),
+            PairSetting::TokenParameter => settings.token_parameters.push(pair()),
+            PairSetting::PinnedIssuer => settings.deviations.pinned_issuer = Some(pair()),
+            PairSetting::DpopKey => {
+                if let Some(key) = key(refused, "dpop_keys", second) {
+                    let issuer = (!first.is_empty()).then(|| first.to_owned());
+                    settings.dpop_keys.push(core::DpopKey { issuer, key });
+                }
+            }
         }
         Ok(())
     })
 }
 
-fn set_text(settings: &mut core::Settings, setting: TextSetting, value: &str) {
+fn set_text(written: &mut Written, setting: TextSetting, value: &str) {
+    let Written { settings, refused } = written;
     // Each where it is needed: a secret must have no second copy that nobody wipes.
     let text = || value.to_owned();
     let secret = || Some(core::Secret::new(value));
@@ -361,6 +231,17 @@ fn set_text(settings: &mut core::Settings, setting: TextSetting, value: &str) {
         TextSetting::ClientDocumentUrl => client_document(settings).url = text(),
         TextSetting::AllowResource => settings.deviations.allow_resource = Some(text()),
         TextSetting::ExtraIss => settings.deviations.extra_iss = Some(text()),
+        TextSetting::ClientKey => settings.client_key = key(refused, "client_key", value),
+        TextSetting::AssertionTyp => settings.assertion_typ = text(),
+        TextSetting::IdentityProviderIssuer => identity_provider(settings).issuer = text(),
+        TextSetting::IdentityProviderTokenEndpoint => {
+            identity_provider(settings).token_endpoint = text();
+        }
+        TextSetting::IdentityProviderClientId => identity_provider(settings).client_id = text(),
+        TextSetting::IdentityProviderClientSecret => {
+            identity_provider(settings).client_secret = secret();
+        }
+        TextSetting::WorkloadAudience => settings.workload_audience = Some(text()),
     }
 }
 
@@ -378,6 +259,9 @@ fn flag(settings: &mut core::Settings, setting: FlagSetting) -> &mut bool {
         FlagSetting::RetryRefreshWithoutResource => &mut deviations.retry_refresh_without_resource,
         FlagSetting::DefaultEndpoints => &mut deviations.default_endpoints,
         FlagSetting::SameOriginEndpoints => &mut deviations.same_origin_endpoints,
+        FlagSetting::AssumeIdJag => &mut deviations.assume_id_jag,
+        FlagSetting::PushedAuthorization => &mut settings.pushed_authorization,
+        FlagSetting::RevokeOnSignOut => &mut settings.revoke_on_sign_out,
     }
 }
 
@@ -418,5 +302,18 @@ fn client_document(settings: &mut core::Settings) -> &mut core::ClientDocument {
         .get_or_insert_with(|| core::ClientDocument {
             url: String::new(),
             redirect_uris: Vec::new(),
+            auth_method: None,
+        })
+}
+
+fn identity_provider(settings: &mut core::Settings) -> &mut core::IdentityProvider {
+    settings
+        .identity_provider
+        .get_or_insert_with(|| core::IdentityProvider {
+            issuer: String::new(),
+            token_endpoint: String::new(),
+            client_id: String::new(),
+            client_secret: None,
+            auth_method: None,
         })
 }

@@ -22,6 +22,8 @@ pub enum Status {
     Config = 5,
     /// There are as many sign-ins as may wait at once.
     Full = 6,
+    /// The operating system gives no randomness, without which a proof could be guessed.
+    Entropy = 7,
     /// The answer names an action that was never given out.
     MisuseUnknownAction = 16,
     /// The answer is of the wrong kind for the action that it names.
@@ -36,6 +38,10 @@ pub enum Status {
     MisuseClientSecret = 21,
     /// A member of the tokens that were brought cannot be used; the call says which.
     MisuseTokens = 22,
+    /// The signature has a length that the algorithm cannot give (RFC 7518 §3): for ES256 it is R and S, 32 bytes each.
+    MisuseSignature = 23,
+    /// The assertion is empty, too long or not printable ASCII.
+    MisuseAssertion = 24,
     /// The bytes are no record of this library.
     RecordMalformed = 32,
     /// The record was written by a newer version of this library. Do not overwrite it.
@@ -45,7 +51,7 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 20] = [
         Self::Ok,
         Self::Null,
         Self::BadArgument,
@@ -53,6 +59,7 @@ impl Status {
         Self::Panicked,
         Self::Config,
         Self::Full,
+        Self::Entropy,
         Self::MisuseUnknownAction,
         Self::MisuseWrongAnswer,
         Self::MisuseRedirectUri,
@@ -60,6 +67,8 @@ impl Status {
         Self::MisuseClientId,
         Self::MisuseClientSecret,
         Self::MisuseTokens,
+        Self::MisuseSignature,
+        Self::MisuseAssertion,
         Self::RecordMalformed,
         Self::RecordTooNew,
         Self::RecordForeign,
@@ -74,6 +83,7 @@ impl Status {
             Self::Panicked => "a defect of this library: free the handle",
             Self::Config => "the settings cannot work",
             Self::Full => "there are as many sign-ins as may wait at once",
+            Self::Entropy => "the operating system gives no randomness",
             Self::MisuseUnknownAction => "the answer names an action that was never given out",
             Self::MisuseWrongAnswer => {
                 "the answer is of the wrong kind for the action that it names"
@@ -89,6 +99,8 @@ impl Status {
                 "the client has no secret, but its authentication method needs one"
             }
             Self::MisuseTokens => "a member of the tokens cannot be used",
+            Self::MisuseSignature => "the signature has a length that the algorithm cannot give",
+            Self::MisuseAssertion => "the assertion is empty, too long or not printable ASCII",
             Self::RecordMalformed => "not a record of this library",
             Self::RecordTooNew => "written by a newer version of this library",
             Self::RecordForeign => {
@@ -107,6 +119,8 @@ impl From<Misuse> for Status {
             Misuse::RedirectNotInDocument => Self::MisuseRedirectNotInDocument,
             Misuse::ClientId => Self::MisuseClientId,
             Misuse::ClientSecret => Self::MisuseClientSecret,
+            Misuse::Signature => Self::MisuseSignature,
+            Misuse::Assertion => Self::MisuseAssertion,
             Misuse::Tokens { .. } => Self::MisuseTokens,
         }
     }

@@ -1,6 +1,7 @@
 //! What does a host learn from a call: what became of its event, and what to do now?
 
-use super::settings::Reach;
+use super::setting::Reach;
+use super::sign::Algorithm;
 use super::slice::Slice;
 
 /// What became of an event.
@@ -76,6 +77,14 @@ pub enum Kind {
     /// Do nothing until `deadline_ms`, since another process is refreshing the tokens. Answer: `mcp_oauth_machine_tick`, not
     /// before then; or `mcp_oauth_machine_store_changed`, if you learn of it earlier.
     Wait = 8,
+    /// Sign `input`, with a key that you keep. Answer: `mcp_oauth_machine_signed` or `mcp_oauth_machine_declined`.
+    Sign = 9,
+    /// Give an assertion that somebody else has issued. Answer: `mcp_oauth_machine_assertion_provided` or
+    /// `mcp_oauth_machine_declined`.
+    FetchAssertion = 10,
+    /// Show the person `user_code` and where to enter it, on any device (RFC 8628 §3.3). Answer: `mcp_oauth_machine_tick`, not
+    /// before `deadline_ms`; or `mcp_oauth_machine_declined`. The same code may be shown again: the person needs no new one.
+    ShowCode = 11,
     /// At rest: no tokens are held, and nobody has asked for any. This number and all above are rests.
     Idle = 32,
     /// At rest: tokens are held.
@@ -164,7 +173,8 @@ pub struct Step {
     pub expected: u64,
     /// SAVE: the generation of the new record, also inside `record`.
     pub generation: u64,
-    /// SAVE: when the record is worth nothing any more, in milliseconds since the Unix epoch; 0 for never.
+    /// SAVE, SHOW_CODE: when the record or the code is worth nothing any more, in milliseconds since the Unix epoch; 0 for
+    /// never.
     pub expires_at_ms: u64,
     /// FAILED: how long to wait, where `advice` is to wait.
     pub retry_after_ms: u64,
@@ -178,18 +188,20 @@ pub struct Step {
     pub method: Slice,
     /// HTTP: where to. OPEN_URL: what to open; secret there, since it carries `state`.
     pub url: Slice,
-    /// HTTP: what the request is for, a stable name.
+    /// HTTP: what the request is for, a stable name. SIGN: what the signature is for, `client_assertion` or `dpop_proof`.
+    /// FETCH_ASSERTION: whom it must speak of, `workload` for this process or `identity` for the user.
     pub purpose: Slice,
     /// HTTP: the body. Secret.
     pub body: Slice,
     /// BIND_REDIRECT: the URI that would be best, where port 0 stands for any. OPEN_URL: where the callback will arrive.
     /// ASK_FOR_CLIENT: what the client must have been registered with.
     pub redirect_uri: Slice,
-    /// OPEN_URL: whose page the user will see. ASK_FOR_CLIENT: whom the client must be registered with.
+    /// OPEN_URL, SHOW_CODE: whose page the user will see. ASK_FOR_CLIENT: whom the client must be registered with. SIGN: whom
+    /// the key is used with. FETCH_ASSERTION: who will get the assertion, and alone may have issued one of an identity.
     pub issuer: Slice,
     /// OPEN_URL: what the callback will carry as `state`. Secret.
     pub state: Slice,
-    /// OPEN_URL: all scopes asked for, separated by spaces.
+    /// OPEN_URL, SHOW_CODE: all scopes asked for, separated by spaces.
     pub scopes: Slice,
     /// OPEN_URL: those of them that no earlier grant covered.
     pub new_scopes: Slice,
@@ -197,6 +209,21 @@ pub struct Step {
     pub key: Slice,
     /// SAVE: the bytes to keep. Secret.
     pub record: Slice,
+    /// SIGN: the bytes to sign, ASCII. Secret.
+    pub input: Slice,
+    /// SIGN: which key, by the SHA-256 thumbprint of its public half in base64url (RFC 7638).
+    pub thumbprint: Slice,
+    /// SIGN: the key's own name; absent if it has none.
+    pub key_id: Slice,
+    /// FETCH_ASSERTION: the audience that it must name; for an identity, the client that the user has signed in to.
+    pub audience: Slice,
+    /// SHOW_CODE: what the person enters. Nobody else may see it.
+    pub user_code: Slice,
+    /// SHOW_CODE: where the person enters it: https, or http on loopback.
+    pub verification_uri: Slice,
+    /// SHOW_CODE: the same with the code in it, to be opened by a click or shown as a QR code; absent if there is none. Show
+    /// the code beside it all the same, so that the person can compare. Nobody else may see it.
+    pub verification_uri_complete: Slice,
     /// FAILED: the stable name of what happened.
     pub code: Slice,
     /// FAILED: where in the flow it happened, a stable name.
@@ -233,6 +260,10 @@ pub struct Step {
     pub advice: Advice,
     /// FAILED: the HTTP status that the server answered with, if that matters.
     pub http_status: u32,
+    /// SIGN: how to sign.
+    pub algorithm: Algorithm,
+    /// FETCH_ASSERTION: whether the last one was refused, so that only a newer one helps: 1, or 0.
+    pub renew: u32,
     /// Always 0.
     pub reserved: u32,
 }
@@ -262,6 +293,13 @@ impl Default for Step {
             new_scopes: Slice::ABSENT,
             key: Slice::ABSENT,
             record: Slice::ABSENT,
+            input: Slice::ABSENT,
+            thumbprint: Slice::ABSENT,
+            key_id: Slice::ABSENT,
+            audience: Slice::ABSENT,
+            user_code: Slice::ABSENT,
+            verification_uri: Slice::ABSENT,
+            verification_uri_complete: Slice::ABSENT,
             code: Slice::ABSENT,
             stage: Slice::ABSENT,
             clause: Slice::ABSENT,
@@ -280,6 +318,8 @@ impl Default for Step {
             fault: Fault::None,
             advice: Advice::None,
             http_status: 0,
+            algorithm: Algorithm::None,
+            renew: 0,
             reserved: 0,
         }
     }
