@@ -44,6 +44,9 @@ pub(crate) struct Memory {
     pub(crate) retry_at: Option<Timestamp>,
     /// What the last refresh failed with, as long as `retry_at` holds; `None` where another process is refreshing.
     pub(crate) retry_code: Option<Code>,
+    /// Whether the flow under way is to replace tokens that nobody has refused, by the grant that they came from.
+    #[serde(default)]
+    pub(crate) renewing: bool,
     /// The last claim that was made here.
     #[serde(default)]
     pub(crate) claimed: Option<Claim>,
@@ -71,6 +74,9 @@ pub(crate) struct Memory {
 #[derive(Serialize, Deserialize)]
 struct Quiet {
     challenge: u64,
+    /// Whether it would be the same whatever the challenge: the grant itself was refused.
+    #[serde(default)]
+    all: bool,
     until: Timestamp,
     failure: Failure,
 }
@@ -106,22 +112,41 @@ impl Shared {
     /// Ends the flow.
     pub(crate) fn fail(&mut self, failure: Failure) -> Phase {
         self.note(Decision::Failed(failure.code()));
-        let lasting = matches!(failure.code(), Code::NoMetadata | Code::NeedsUser);
-        if lasting && self.memory.challenge != 0 {
+        let renewing = std::mem::take(&mut self.memory.renewing);
+        let lasting = matches!(failure.code(), Code::NoMetadata | Code::NeedsUser)
+            && self.memory.challenge != 0;
+        let refused = self.renews_itself() && is_refusal(&failure);
+        if lasting || refused {
+            let until = self.now().after(QUIET_MS);
             self.memory.quiet = Some(Box::new(Quiet {
                 challenge: self.memory.challenge,
-                until: self.now().after(QUIET_MS),
+                all: refused,
+                until,
                 failure: failure.clone(),
             }));
+            if refused {
+                self.memory.retry_at = Some(until);
+                self.memory.retry_code = None;
+            }
         }
-        if let Advice::RetryAfter(wait) = failure.advice()
-            && self.renews_itself()
+        if self.renews_itself()
+            && is_passing(&failure)
+            && let Advice::RetryAfter(wait) = failure.advice()
         {
             // Nobody is asked before a grant is used again: each request would ask the servers.
             self.memory.retry_at = Some(self.now().after(wait));
             self.memory.retry_code = Some(failure.code());
+            if renewing && self.holds_good_tokens() {
+                // Nobody has to know yet.
+                return Phase::Authorized;
+            }
         }
         Phase::Failed(failure)
+    }
+
+    fn holds_good_tokens(&self) -> bool {
+        let good = |tokens: &Tokens| tokens.is_good(self.now(), 0);
+        self.tokens().is_some_and(good)
     }
 
     /// Ends a flow that has not begun, since it is too early for one.
@@ -134,8 +159,13 @@ impl Shared {
     /// requests would make the same ones. A host that asks by itself gets a new try.
     pub(crate) fn still_refused(&self, need: &Need) -> Option<Failure> {
         let quiet = self.memory.quiet.as_ref()?;
-        let same = need.mark() == quiet.challenge && self.now() < quiet.until;
-        same.then(|| quiet.failure.clone())
+        let same = match need {
+            Need::Connect => false,
+            // There is no hurry yet.
+            Need::Refresh if self.holds_good_tokens() => false,
+            need => quiet.all || need.mark() == quiet.challenge,
+        };
+        (same && self.now() < quiet.until).then(|| quiet.failure.clone())
     }
 
     /// The tokens in use. Those whose key is gone are as good as none (DPP-12).
@@ -174,6 +204,7 @@ impl Shared {
             self.memory.quiet = None;
         }
         self.memory.seen = grant.generation;
+        self.memory.renewing = false;
         self.grant = Some(grant);
     }
 
@@ -259,6 +290,28 @@ impl Shared {
             },
         );
     }
+}
+
+/// Whether a grant that asks nobody may be tried again soon.
+fn is_passing(failure: &Failure) -> bool {
+    matches!(
+        failure.code(),
+        Code::DiscoveryUnavailable | Code::GrantUnavailable
+    )
+}
+
+/// Whether a grant that asks nobody would fail again if it were tried at once.
+fn is_refusal(failure: &Failure) -> bool {
+    let in_grant = matches!(
+        failure.stage(),
+        Stage::ResourceDiscovery
+            | Stage::ServerDiscovery
+            | Stage::Registration
+            | Stage::Grant
+            | Stage::IdentityExchange
+    );
+    let by_host = matches!(failure.code(), Code::Cancelled | Code::EntropyFault);
+    in_grant && !by_host && !is_passing(failure)
 }
 
 fn scopes_key(scopes: &ScopeSet) -> u64 {

@@ -290,9 +290,13 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         ],
 
         // An answer that does not fit is one: that no usable document is here.
-        (ResourceDiscovery, E::Reply | E::Unreachable) => {
-            &[ResourceDiscovery, ServerDiscovery, Loading, Failed]
-        }
+        (ResourceDiscovery, E::Reply | E::Unreachable) => &[
+            ResourceDiscovery,
+            ServerDiscovery,
+            Loading,
+            Authorized,
+            Failed,
+        ],
         // Each grant goes its own way from here.
         (ServerDiscovery, E::Reply) => &[
             ServerDiscovery,
@@ -303,9 +307,12 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             FetchingAssertion,
             Granting,
             Signing,
+            Authorized,
             Failed,
         ],
-        (ServerDiscovery, E::Unreachable) => &[ServerDiscovery, BindingRedirect, Failed],
+        (ServerDiscovery, E::Unreachable) => {
+            &[ServerDiscovery, BindingRedirect, Authorized, Failed]
+        }
 
         (BindingRedirect, E::RedirectBound) => &[
             Registering,
@@ -333,6 +340,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             Refreshing,
             SavingGrant,
             Revoking,
+            Authorized,
             Failed,
         ],
         (Signing, E::Declined) => &[SavingGrant, SignedOut, Failed],
@@ -348,11 +356,12 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             FetchingAssertion,
             Granting,
             Signing,
+            Authorized,
             Failed,
         ],
-        (ExchangingIdentity, E::Unreachable) => &[Failed],
-        (Granting, E::Reply) => &[Granting, Signing, SavingGrant, Failed],
-        (Granting, E::Unreachable) => &[Failed],
+        (ExchangingIdentity, E::Unreachable) => &[Authorized, Failed],
+        (Granting, E::Reply) => &[Granting, Signing, SavingGrant, Authorized, Failed],
+        (Granting, E::Unreachable) => &[Authorized, Failed],
 
         (RequestingCode, E::Reply) => &[RequestingCode, AwaitingDevice, SavingGrant, Failed],
         (RequestingCode, E::Unreachable) => &[Failed],

@@ -66,11 +66,15 @@ pub(super) fn decide(
     if !may_claim(shared) {
         let attempt = match shared.tokens() {
             // The scopes that a step-up has added are not lost.
-            Some(tokens) if shared.renews_itself() => Attempt {
-                reason: Reason::Renewal,
-                earlier: tokens.requested.clone(),
-                ..attempt
-            },
+            Some(tokens) if shared.renews_itself() => {
+                let earlier = tokens.requested.clone();
+                shared.memory.renewing = true;
+                Attempt {
+                    reason: Reason::Renewal,
+                    earlier,
+                    ..attempt
+                }
+            }
             _ => Attempt {
                 reason: Reason::RefreshRejected,
                 ..attempt

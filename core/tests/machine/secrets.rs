@@ -96,7 +96,11 @@ fn no_assertion_signature_or_proof_shows_or_is_kept() {
             let next = format!("{:?}", host.machine.next());
             for mark in ["MARK", signature, "eyJ0eXAi"] {
                 assert!(!next.contains(mark), "{grant:?}: {mark} shows: {next}");
-                assert!(!shown(host).contains(mark), "{grant:?}: {mark} shows: {}", shown(host));
+                assert!(
+                    !shown(host).contains(mark),
+                    "{grant:?}: {mark} shows: {}",
+                    shown(host)
+                );
             }
             let snapshot = host.machine.snapshot();
             let records = host.records.borrow();
@@ -130,7 +134,10 @@ fn no_assertion_signature_or_proof_shows_or_is_kept() {
                 let draft = proof.draft(&mut host.rng).expect("a source");
                 let proof = draft.compact(&[7; 64]).expect("a signature");
                 let debug = format!("{draft:?} {proof:?}");
-                assert!(!debug.contains("eyJ0") && !debug.contains("MARK"), "{debug}");
+                assert!(
+                    !debug.contains("eyJ0") && !debug.contains("MARK"),
+                    "{debug}"
+                );
                 let forget_client = false;
                 host.give(Event::SignOut { forget_client })
                     .expect("no misuse");
