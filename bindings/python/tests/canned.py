@@ -58,7 +58,13 @@ def callback_query(state: str, code: str) -> str:
 class Canned:
     """The servers, as a network that answers at once."""
 
-    def __init__(self, token: str = "at", refresh: str = "rt", client_secret: str | None = None) -> None:
+    def __init__(
+        self,
+        token: str = "at",
+        refresh: str = "rt",
+        client_secret: str | None = None,
+        token_type: str = "Bearer",
+    ) -> None:
         registration = {
             "client_id": "c2f6a1de-5b0f-4d6c-9a53-0b6f7f6f2f10",
             "client_id_issued_at": 1800000000,
@@ -72,7 +78,7 @@ class Canned:
         }
         tokens = {
             "access_token": token,
-            "token_type": "Bearer",
+            "token_type": token_type,
             "expires_in": 3600,
             "refresh_token": refresh,
             "scope": "notes:read notes:write offline_access",
@@ -99,6 +105,7 @@ class Canned:
         headless: bool = False,
         show: Callable[[SignIn], object] = lambda _: None,
         code: str = "code",
+        **settings: Any,
     ) -> OAuth:
         """An ``OAuth`` with these servers for a network, whose user comes back at once."""
 
@@ -108,7 +115,7 @@ class Canned:
             back = f"{sign_in.redirect_uri}?{callback_query(state, code)}"
             threading.Thread(target=visit, args=(back,)).start()
 
-        oauth = OAuth(SERVER, store=store or MemoryStore(), headless=headless, open_url=open_url)
+        oauth = OAuth(SERVER, store=store or MemoryStore(), headless=headless, open_url=open_url, **settings)
         object.__setattr__(oauth._driver._host, "network", self)
         return oauth
 

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+from typing import Any
 
 import httpx2
 from mcp.client import Client
@@ -19,15 +20,22 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_oauth_core import (
+    Assertion,
+    AssertionKind,
+    AuthMethod,
     AuthorizationError,
     ClientDocument,
     Deviations,
+    DpopKey,
+    DpopUse,
+    GrantType,
+    IdentityProvider,
     MemoryStore,
     OAuth,
     Preregistered,
-    SettingsOptions,
     SignIn,
 )
+from mcp_oauth_core.signing import LocalSigner, SigningKey
 
 # The suite stops a client after 30 seconds; to end before that leaves time to say why.
 PATIENCE_SECONDS = 25
@@ -48,7 +56,7 @@ def main() -> int:
     log.setLevel(logging.DEBUG)
     url = sys.argv[-1]
     revision = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "2026-07-28")
-    oauth = OAuth(url, store=MemoryStore(), open_url=follow, **wanted(revision))
+    oauth = OAuth(url, store=MemoryStore(), open_url=follow, **wanted(url, revision))
     try:
         print(asyncio.run(asyncio.wait_for(first_tool(oauth, url, revision), PATIENCE_SECONDS)))
         return 0
@@ -61,21 +69,60 @@ def main() -> int:
         return 1
 
 
-def wanted(revision: str) -> SettingsOptions:
+def wanted(url: str, revision: str) -> dict[str, Any]:
+    """What the scenario takes for granted."""
     scenario = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
     context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
-    client = None
-    if "client_id" in context:
-        client = Preregistered(
-            issuer=context["issuer"], client_id=context["client_id"], client_secret=context.get("client_secret")
-        )
-    return {
+    wanted: dict[str, Any] = {
         "client_name": "Conformance client",
-        "preregistered": client,
         "client_document": DOCUMENT,
         "deviations": Deviations(default_endpoints=scenario.startswith(ABOUT_2025_03_26)),
         "protocol_version": revision,
     }
+    if "client_id" in context:
+        wanted["preregistered"] = Preregistered(
+            issuer=context.get("issuer") or issuer_of(url),
+            client_id=context["client_id"],
+            client_secret=context.get("client_secret"),
+            auth_method=AuthMethod.PRIVATE_KEY_JWT if "private_key_pem" in context else None,
+        )
+    if scenario.startswith("auth/client-credentials-"):
+        wanted |= {"grant": GrantType.CLIENT_CREDENTIALS}
+    if "private_key_pem" in context:
+        key = SigningKey.from_pem(context["private_key_pem"].encode(), algorithm=context["signing_algorithm"])
+        wanted |= {"client_key": key.public_jwk, "signer": LocalSigner([key])}
+    if scenario.startswith("auth/dpop"):
+        key = SigningKey.generate("ES256")
+        wanted |= {
+            "dpop": DpopUse.WHEN_SUPPORTED,
+            "dpop_keys": [DpopKey(key=key.public_jwk)],
+            "signer": LocalSigner([key]),
+        }
+    if "idp_id_token" in context:
+        wanted |= {
+            "grant": GrantType.ENTERPRISE_MANAGED,
+            "identity_provider": IdentityProvider(
+                issuer=context["idp_issuer"],
+                token_endpoint=context["idp_token_endpoint"],
+                client_id=context["idp_client_id"],
+            ),
+            "assertion_source": lambda _: Assertion(context["idp_id_token"], AssertionKind.ID_TOKEN),
+            # The suite's server does not list the profile.
+            "deviations": Deviations(assume_id_jag=True),
+        }
+    if "valid_jwt" in context:
+        wanted |= {
+            "grant": GrantType.WORKLOAD_IDENTITY,
+            "workload_audience": wanted["preregistered"].issuer,
+            "assertion_source": lambda _: Assertion(context["valid_jwt"]),
+        }
+    return wanted
+
+
+def issuer_of(url: str) -> str:
+    """With whom a client is registered, where the suite does not say: who sets one up knows."""
+    metadata = httpx2.URL(url).join("/.well-known/oauth-protected-resource/mcp")
+    return httpx2.get(metadata).raise_for_status().json()["authorization_servers"][0]
 
 
 def follow(sign_in: SignIn) -> None:

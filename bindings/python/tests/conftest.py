@@ -32,10 +32,15 @@ class Testbed:
         urls = json.loads(self._process.stdout.readline())
         self.url: str = urls["mcp_url"]
         self.issuer: str = urls["issuer"]
+        self.identity_provider: str = urls["identity_provider"]
         self._admin: str = urls["admin_url"]
 
     def tell(self, control: str) -> None:
         httpx2.post(f"{self._admin}/{control}").raise_for_status()
+
+    def mint(self, what: str, **how: str) -> str:
+        """What a program would get from its platform, or from the identity provider."""
+        return httpx2.post(f"{self._admin}/{what}", params=how).raise_for_status().json()["token"]
 
     def ask(self, what: str) -> Any:
         return httpx2.get(f"{self._admin}/{what}").raise_for_status().json()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 from mcp_oauth_core.machine import (
+    AssertionKind,
     AuthMethod,
     Cause,
     ClientDocument,
     Config,
     ConfigError,
     Deviations,
+    DpopKey,
+    DpopUse,
     GivenEndpoints,
+    GrantType,
+    IdentityProvider,
     IssuerPair,
     Machine,
     Misuse,
@@ -35,7 +41,11 @@ AUTH_METHODS = {
     "none": AuthMethod.PUBLIC,
     "client_secret_basic": AuthMethod.CLIENT_SECRET_BASIC,
     "client_secret_post": AuthMethod.CLIENT_SECRET_POST,
+    "private_key_jwt": AuthMethod.PRIVATE_KEY_JWT,
 }
+
+# Of which signatures consist.
+SIGNATURE = b"\x2a"
 
 
 class Difference(Exception):
@@ -75,14 +85,22 @@ def settings(given: dict[str, Any]) -> Settings:
     if read.get("reach"):
         read["reach"] = Reach[read["reach"].upper()]
     if read.get("preregistered"):
-        client = dict(read["preregistered"])
-        if client.get("auth_method"):
-            client["auth_method"] = AUTH_METHODS[client["auth_method"]]
+        client = with_method(read["preregistered"])
         if client.get("endpoints"):
             client["endpoints"] = GivenEndpoints(**client["endpoints"])
         read["preregistered"] = Preregistered(**client)
     if read.get("client_document"):
-        read["client_document"] = ClientDocument(**read["client_document"])
+        read["client_document"] = ClientDocument(**with_method(read["client_document"]))
+    if read.get("identity_provider"):
+        read["identity_provider"] = IdentityProvider(**with_method(read["identity_provider"]))
+    if read.get("client_key"):
+        read["client_key"] = json.dumps(read["client_key"])
+    if "grant" in read:
+        read["grant"] = GrantType[read["grant"].upper()]
+    if "dpop" in read:
+        read["dpop"] = DpopUse[read["dpop"].upper()]
+    if "dpop_keys" in read:
+        read["dpop_keys"] = [DpopKey(**{**key, "key": json.dumps(key["key"])}) for key in read["dpop_keys"]]
     if "deviations" in read:
         deviations = dict(read["deviations"])
         if deviations.get("pinned_issuer"):
@@ -95,6 +113,11 @@ def settings(given: dict[str, Any]) -> Settings:
     return Settings(**read)
 
 
+def with_method(client: dict[str, Any]) -> dict[str, Any]:
+    method = client.get("auth_method")
+    return {**client, "auth_method": AUTH_METHODS[method]} if method else dict(client)
+
+
 class Replay:
     def __init__(self, config: Config, account: str, seed: str) -> None:
         self.config = config
@@ -104,6 +127,8 @@ class Replay:
         self.now = START
         self.state = ""
         self.saved: dict[str, bytes] = {}
+        # Which no snapshot may hold: whatever was signed, and assertions.
+        self.fleeting = [encoded(SIGNATURE * 12)]
 
     def step(self, step: dict[str, Any]) -> dict[str, Any]:
         observed: dict[str, Any] = {}
@@ -114,6 +139,9 @@ class Replay:
             return {"next": self.request_headers(body)}
         if name == "deadline":
             return {"next": self.machine.deadline()}
+        if name == "nonce":
+            self.machine.take_nonce(body.encode())
+            return {"next": shown(self.machine.next())}
         if name == "restart":
             self.replace(Machine(self.config, self.account))
         elif name == "resume":
@@ -142,25 +170,50 @@ class Replay:
 
     def resume_and_compare(self) -> None:
         """Snapshot → resume → the same ``next``."""
-        snapshot = self.machine.snapshot()
+        machine, snapshot = self.machine, self.machine.snapshot()
+        for kept in self.fleeting:
+            if kept and kept.encode() in snapshot:
+                raise Difference(f"the snapshot holds {kept}")
         try:
             resumed = Machine.resume(self.config, self.account, snapshot)
         except RecordError as error:
             raise Difference(f"the snapshot cannot be resumed: {error}") from None
-        state = resumed.next()
-        if self.machine.phase() == "Exchanging":
-            if not (isinstance(state, Next.FAILED) and state.failure.code == "outcome_unknown"):
-                raise Difference(f"an exchange was resumed as {state}")
-        elif self.machine.phase() == "Refreshing":
-            if not (isinstance(state, Next.LOAD) and state.key == self.machine.grant_key()):
-                raise Difference(f"a refresh was resumed as {state}")
-        elif state != self.machine.next() or resumed.snapshot() != snapshot:
-            raise Difference(f"resumed as {state} instead of {self.machine.next()}")
+        state, phase = resumed.next(), machine.phase()
+        code = state.failure.code if isinstance(state, Next.FAILED) else None
+        if phase == "Exchanging":
+            same = code == "outcome_unknown"
+        elif phase == "Refreshing" or (phase == "Signing" and resumed.phase() == "Loading"):
+            same = isinstance(state, Next.LOAD) and state.key == machine.grant_key()
+        elif resumed.snapshot() != snapshot:
+            raise Difference("the resumed machine has another snapshot")
+        elif phase == "Polling":
+            same = isinstance(state, Next.SHOW_CODE)
+        elif not self.is_fleeting(resumed):
+            same = state == machine.next()
+        elif phase == "Revoking":
+            same = isinstance(state, Next.SIGNED_OUT)
+        else:
+            same = code in ("grant_unavailable", "authorization_unavailable")
+        if not same:
+            raise Difference(f"resumed as {state} instead of {machine.next()}")
+
+    def is_fleeting(self, resumed: Machine) -> bool:
+        """Whether the request that is to be sent carries what may be sent once: an assertion or a proof."""
+        state = self.machine.next()
+        if isinstance(state, Next.HTTP):
+            carried = [pair.partition(b"=")[0] for pair in (state.body or b"").split(b"&")]
+            names = [line.partition(":")[0] for line in state.headers.splitlines()]
+            return "dpop" in names or not {b"assertion", b"client_assertion", b"subject_token"}.isdisjoint(carried)
+        # The request that it is for has an assertion already.
+        return isinstance(state, Next.SIGN) and resumed.phase() == "Failed"
 
     def request_headers(self, question: dict[str, str]) -> Any:
         headers = self.machine.request_headers(question["method"], question["url"], self.now)
         if isinstance(headers, RequestHeaders.READY):
             return {"ready": {"authorization": headers.authorization, "generation": headers.generation}}
+        if isinstance(headers, RequestHeaders.SIGN):
+            proof = members(headers, "authorization", "generation")
+            return {"sign": {**proof, "proof": signing(headers)}}
         return "refresh_due" if headers.is_REFRESH_DUE() else "absent"
 
     def with_state(self, value: Any) -> Any:
@@ -200,6 +253,12 @@ class Replay:
             return self.give(
                 lambda: machine.client_provided(id, body["client_id"], body.get("client_secret"), method, now)
             )
+        if name == "signed":
+            return self.twice(lambda: machine.signed(id, SIGNATURE * body, now))
+        if name == "assertion_provided":
+            self.fleeting.append(body["token"])
+            kind = AssertionKind[body["kind"].upper()]
+            return self.give(lambda: machine.assertion_provided(id, body["token"], kind, now))
         if name == "declined":
             return self.give(lambda: machine.declined(id, Refusal[body.upper()], now))
         if name == "stored":
@@ -297,6 +356,16 @@ def action(state: Next) -> dict[str, Any]:
         return {"open_url": members(state, "url", "redirect_uri", "issuer", "scopes", "new_scopes")}
     if isinstance(state, Next.ASK_FOR_CLIENT):
         return {"ask_for_client": members(state, "issuer", "redirect_uri")}
+    if isinstance(state, Next.SIGN):
+        return {"sign": signing(state)}
+    if isinstance(state, Next.FETCH_ASSERTION):
+        asked = members(state, "issuer", "audience", "renew")
+        return {"fetch_assertion": {"purpose": state.purpose, **asked}}
+    if isinstance(state, Next.SHOW_CODE):
+        code = members(state, "user_code", "verification_uri", "issuer", "scopes")
+        if state.verification_uri_complete is not None:
+            code["verification_uri_complete"] = state.verification_uri_complete
+        return {"show_code": {**code, "expires_at": state.expires_at_ms, "until": state.until_ms}}
     if isinstance(state, Next.WAIT):
         return {"wait": state.until_ms}
     if isinstance(state, Next.LOAD):
@@ -313,5 +382,20 @@ def action(state: Next) -> dict[str, Any]:
     raise Difference(f"unknown action {state}")
 
 
-def members(state: Next, *names: str) -> dict[str, Any]:
+def signing(request: Any) -> dict[str, Any]:
+    """What is to be signed, with both parts of the input as the JSON that they are."""
+    header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in request.input.split("."))
+    shown = {"purpose": "dpop_proof", **members(request, "algorithm", "thumbprint", "issuer")}
+    if isinstance(request, Next.SIGN):
+        shown["purpose"] = request.purpose
+    if request.key_id is not None:
+        shown["key_id"] = request.key_id
+    return {**shown, "header": header, "claims": claims}
+
+
+def encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def members(state: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(state, name) for name in names}

@@ -11,23 +11,29 @@
 
 from . import _crossing as _crossing  # Before anything crosses.
 from . import machine, stores
+from ._assertion import Assertion, AssertionFile, AssertionPurpose, AssertionRequest, AssertionSource
 from ._errors import AuthorizationError, Closed, ConfigError, Error, NeedsUser, NoPendingSignIn, TooManySignIns
 from ._oauth import OAuth
 from ._pending import Pending, find_sign_in
 from ._run import ClientSource, ProvidedClient
 from ._settings import SettingsOptions
-from ._sign_in import OpenUrl, SignIn, open_browser
+from ._sign_in import DeviceCode, OpenUrl, ShowCode, SignIn, open_browser, print_code
 from ._signer import Algorithm, Signer, SigningError, SignPurpose, SignRequest
 from .machine import (
     Advice,
+    AssertionKind,
     AuthMethod,
     ClientDocument,
     Deviations,
+    DpopKey,
+    DpopUse,
     Failure,
     Fault,
     FlowSummary,
     GivenEndpoints,
     GrantSummary,
+    GrantType,
+    IdentityProvider,
     IssuerPair,
     IssuerSummary,
     Parameter,
@@ -43,6 +49,12 @@ __version__ = machine.version()
 __all__ = [
     "Advice",
     "Algorithm",
+    "Assertion",
+    "AssertionFile",
+    "AssertionKind",
+    "AssertionPurpose",
+    "AssertionRequest",
+    "AssertionSource",
     "AuthMethod",
     "AuthorizationError",
     "ClientDocument",
@@ -50,6 +62,9 @@ __all__ = [
     "Closed",
     "ConfigError",
     "Deviations",
+    "DeviceCode",
+    "DpopKey",
+    "DpopUse",
     "Error",
     "Failure",
     "Fault",
@@ -57,6 +72,8 @@ __all__ = [
     "FlowSummary",
     "GivenEndpoints",
     "GrantSummary",
+    "GrantType",
+    "IdentityProvider",
     "IssuerPair",
     "IssuerSummary",
     "KeyringStore",
@@ -72,6 +89,7 @@ __all__ = [
     "ProvidedTokens",
     "Reach",
     "SettingsOptions",
+    "ShowCode",
     "SignIn",
     "SignPurpose",
     "SignRequest",
@@ -85,5 +103,6 @@ __all__ = [
     "find_sign_in",
     "machine",
     "open_browser",
+    "print_code",
     "stores",
 ]

@@ -18,6 +18,7 @@ import anyio.lowlevel
 from ._errors import AuthorizationError, Closed, NeedsUser, NoPendingSignIn
 from ._pending import pending_record
 from ._run import Host, Run, is_rest, now_ms, tell
+from ._signer import SigningError, SignRequest
 from .machine import (
     GrantSummary,
     Machine,
@@ -28,6 +29,7 @@ from .machine import (
     RequestHeaders,
     Step,
     describe_grant,
+    dpop_proof,
 )
 
 T = TypeVar("T")
@@ -52,6 +54,20 @@ class Driver:
         if self._closed:
             raise Closed
         return self._machine.request_headers(method, url, now_ms())
+
+    def take_nonce(self, value: bytes) -> None:
+        """A nonce that the MCP server wants in the proofs to come."""
+        self._machine.take_nonce(value)
+
+    def prove(self, request: SignRequest) -> str:
+        """The proof for one request, signed."""
+        signer = self._host.signer
+        if signer is None:
+            raise SigningError("the token is bound to a key, and there is no signer")
+        try:
+            return dpop_proof(request.algorithm, request.input.decode(), signer.sign(request))
+        except Exception as error:
+            raise SigningError("the proof that a request needs could not be signed") from error
 
     def tell(self, event: Event) -> tuple[Outcome | None, Future[Next] | None]:
         """Tells the machine an event, and begins the flow that it leads to: what became of the event, and when the flow ends.

@@ -9,14 +9,17 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+import anyio.to_thread
 import httpx2
 
+from ._assertion import AssertionSource
 from ._driver import Driver, Event, settled, settled_async
 from ._http import DirectNetwork
 from ._listener import Place
 from ._run import ClientSource, Host
 from ._settings import SettingsOptions, checked
-from ._sign_in import OpenUrl, open_browser
+from ._sign_in import OpenUrl, ShowCode, open_browser, print_code
+from ._signer import Signer, SignRequest, asked_by
 from .machine import GrantSummary, Next, Outcome, ProvidedTokens, RequestHeaders
 from .stores import Store, default_store
 
@@ -53,6 +56,7 @@ class _Waiting:
 
 
 Steps: TypeAlias = Generator[_Waiting, Next, T]
+SigningSteps: TypeAlias = Generator[_Waiting | SignRequest, Any, T]
 
 
 # How often one request is repeated after a refusal. The machine gives up earlier by itself; this is for a server and a
@@ -81,6 +85,9 @@ class OAuth(_Auth):
         headless: bool = False,
         open_url: OpenUrl = open_browser,
         client_source: ClientSource | None = None,
+        show_code: ShowCode | None = None,
+        signer: Signer | None = None,
+        assertion_source: AssertionSource | None = None,
         **settings: Unpack[SettingsOptions],
     ) -> None:
         """Nothing is read or sent yet.
@@ -89,6 +96,9 @@ class OAuth(_Auth):
         ``store`` is where credentials are kept (``stores.default_store()``). With ``headless`` a flow that needs a person
         raises ``NeedsUser``; otherwise ``open_url`` shows the page, and the redirect is received on this machine.
         ``client_source`` has clients for servers that register none themselves, if ``ask_for_client`` is set.
+        ``show_code`` shows the code of a sign-in on another device; without one it is printed on stderr, or, with ``headless``,
+        the sign-in declined. ``signer`` holds the private halves of ``client_key`` and ``dpop_keys``. ``assertion_source`` gets
+        what says who the workload is, or the user, for the grants that begin with it.
         ``settings`` are those of ``machine.Settings``.
 
         Raises ``ConfigError`` for settings that cannot work.
@@ -101,7 +111,10 @@ class OAuth(_Auth):
             store=default_store() if store is None else store,
             network=DirectNetwork(),
             open_url=open_url,
+            show_code=print_code if show_code is None and not headless else show_code,
             client_source=client_source,
+            signer=signer,
+            assertion_source=assertion_source,
             keeps_port=place is not None and place.port != 0,
         )
         self._driver = Driver(host, headless=headless)
@@ -195,7 +208,12 @@ class OAuth(_Auth):
         with suppress(StopIteration):
             while True:
                 step = steps.send(answer)
-                answer = settled(step.ended) if isinstance(step, _Waiting) else (yield step)
+                if isinstance(step, _Waiting):
+                    answer = settled(step.ended)
+                elif isinstance(step, SignRequest):
+                    answer = self._driver.prove(step)
+                else:
+                    answer = yield step
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Called by ``httpx.AsyncClient`` and ``httpx2.AsyncClient``."""
@@ -208,31 +226,41 @@ class OAuth(_Auth):
                 if isinstance(step, _Waiting):
                     with _off_the_clock():
                         answer = await settled_async(step.ended)
+                elif isinstance(step, SignRequest):
+                    answer = await anyio.to_thread.run_sync(self._driver.prove, step)
                 else:
                     answer = yield step
 
     def _authorize(self, request: Any) -> Generator[Any, Any, None]:
-        """Yields the request whenever it is to be sent, and flows to wait for."""
+        """Yields the request whenever it is to be sent, the proof to be signed for it, and flows to wait for."""
         if _origin(request.url) != self._origin:
             yield request
             return
-        url = str(request.url)
         for _ in range(_MAX_REPEATS):
+            url = str(request.url)
             generation = yield from self._put_token(request, url)
             response = yield request
-            if response.status_code not in (401, 403) or _origin(response.request.url) != self._origin:
+            if _origin(response.request.url) != self._origin:
                 return
+            self._take_nonce(response)
+            if response.status_code not in (401, 403):
+                return
+            if "dpop" in request.headers and _was_redirected(request, response):
+                # RFC 9449 §4.3: a proof is good for one request to the URL that it names.
+                request.url = response.request.url
+                continue
             if request.method == "DELETE":
                 return  # The end of a session: nobody is asked to sign in just to leave.
             if not (yield from self._recover(response, generation)):
                 return
-            if not self._driver.request_headers(request.method, url).is_READY():
+            if not _is_usable(self._driver.request_headers(request.method, url)):
                 return  # What was obtained is not for this URL.
 
-    def _put_token(self, request: Any, url: str) -> Steps[int | None]:
-        """Puts the token on a request, refreshed if that is due, and tells its generation."""
+    def _put_token(self, request: Any, url: str) -> SigningSteps[int | None]:
+        """Puts the token on a request, refreshed if that is due, with a proof of its own if it is bound to a key; tells its
+        generation."""
         headers = self._driver.request_headers(request.method, url)
-        if not isinstance(headers, RequestHeaders.READY):
+        if not _is_usable(headers):
             if isinstance(headers, RequestHeaders.REFRESH_DUE):
                 self._driver.turn_away()
             if (reading := self._driver.read_grant()) is not None:
@@ -241,10 +269,19 @@ class OAuth(_Auth):
             if isinstance(headers, RequestHeaders.REFRESH_DUE):
                 yield from self._told(lambda machine, now: machine.refresh(now))
                 headers = self._driver.request_headers(request.method, url)
-        if not isinstance(headers, RequestHeaders.READY):
+        request.headers.pop("dpop", None)
+        if isinstance(headers, RequestHeaders.SIGN):
+            request.headers["dpop"] = yield asked_by(headers)
+        elif not isinstance(headers, RequestHeaders.READY):
             return None
         request.headers["authorization"] = headers.authorization
         return headers.generation
+
+    def _take_nonce(self, response: Any) -> None:
+        """RFC 9449 §8.2: a server gives a new one whenever it likes."""
+        for name, value in response.headers.raw:
+            if name.lower() == b"dpop-nonce":
+                self._driver.take_nonce(value)
 
     def _recover(self, response: Any, generation: int | None) -> Steps[bool]:
         """Whether the request is worth repeating."""
@@ -297,6 +334,15 @@ class OAuth(_Auth):
 
 def _origin(url: Any) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
+
+
+def _is_usable(headers: RequestHeaders) -> bool:
+    return isinstance(headers, RequestHeaders.READY | RequestHeaders.SIGN)
+
+
+def _was_redirected(request: Any, response: Any) -> bool:
+    """Whether the client has followed a redirect on its own, and asked the same there."""
+    return response.request is not request and response.request.method == request.method
 
 
 def _off_the_clock() -> AbstractContextManager[object]:

@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
+from ._assertion import AssertionPurpose, AssertionRequest, AssertionSource
 from ._errors import AuthorizationError, NeedsUser
 from ._http import Network, Unreachable
 from ._listener import Listener, Place, reserve
-from ._sign_in import OpenUrl, SignIn
+from ._sign_in import DeviceCode, OpenUrl, ShowCode, SignIn
+from ._signer import Signer, asked_by
 from .machine import (
     AuthMethod,
     Cause,
@@ -62,7 +65,11 @@ class Host:
     store: Store
     network: Network
     open_url: OpenUrl
+    #: None where no person is at hand.
+    show_code: ShowCode | None
     client_source: ClientSource | None
+    signer: Signer | None
+    assertion_source: AssertionSource | None
     #: The port of the redirect URI belongs to the registration: another one will not do.
     keeps_port: bool
 
@@ -101,6 +108,8 @@ class Run:
         self._listener: Listener | None = None
         self._arrived: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._abandoned = False
+        # The code that the user has been shown.
+        self._shown: str | None = None
         # What went wrong on our side, behind the failure of the flow.
         self._trouble: BaseException | None = None
 
@@ -151,11 +160,17 @@ class Run:
         if isinstance(action, Next.OPEN_URL):
             return self._visit(action)
         if isinstance(action, Next.WAIT):
-            return self._wait(action)
+            return self._wait(action.id)
+        if isinstance(action, Next.SHOW_CODE):
+            return self._show_code(action)
         if isinstance(action, Next.HTTP):
             step = self._send(action)
         elif isinstance(action, Next.LOAD | Next.SAVE | Next.DELETE):
             step = self._keep(action)
+        elif isinstance(action, Next.SIGN):
+            step = self._sign(action)
+        elif isinstance(action, Next.FETCH_ASSERTION):
+            step = self._fetch_assertion(action)
         elif isinstance(action, Next.BIND_REDIRECT):
             step = self._bind(action)
         else:
@@ -228,6 +243,49 @@ class Run:
         except Exception as error:
             return self._decline(action.id, error)
 
+    def _sign(self, action: Next.SIGN) -> Step:
+        if self._host.signer is None:
+            return self.machine.declined(action.id, Refusal.UNABLE, now_ms())
+        try:
+            signature = self._host.signer.sign(asked_by(action))
+            return self.machine.signed(action.id, signature, now_ms())
+        except Exception as error:
+            return self._decline(action.id, error)
+
+    def _fetch_assertion(self, action: Next.FETCH_ASSERTION) -> Step:
+        source = self._host.assertion_source
+        purpose = cast(AssertionPurpose, action.purpose)
+        request = AssertionRequest(purpose, action.issuer, action.audience, action.renew)
+        try:
+            assertion = None if source is None else source(request)
+            if assertion is None:
+                return self.machine.declined(action.id, Refusal.UNABLE, now_ms())
+            return self.machine.assertion_provided(action.id, assertion.token, assertion.kind, now_ms())
+        except Exception as error:
+            return self._decline(action.id, error)
+
+    def _show_code(self, action: Next.SHOW_CODE) -> Next:
+        if action.user_code != self._shown:
+            show = self._host.show_code
+            if show is None:
+                return tell(self.machine, self.machine.declined(action.id, Refusal.NEEDS_USER, now_ms())).next
+            code = DeviceCode(
+                user_code=action.user_code,
+                verification_uri=action.verification_uri,
+                verification_uri_complete=action.verification_uri_complete,
+                issuer=action.issuer,
+                scopes=frozenset(action.scopes.split()),
+                expires_at_ms=action.expires_at_ms,
+            )
+            try:
+                shown = show(code)
+            except BaseException as error:
+                return tell(self.machine, self._decline(action.id, error)).next
+            if shown is False:
+                return tell(self.machine, self.machine.declined(action.id, Refusal.UNABLE, now_ms())).next
+            self._shown = action.user_code
+        return self._wait(action.id)
+
     def _decline(self, id: int, trouble: BaseException) -> Step:
         self._trouble = trouble
         return self.machine.declined(id, Refusal.UNABLE, now_ms())
@@ -264,11 +322,11 @@ class Run:
             state = machine.next() if query is None else tell(machine, machine.callback(query, now_ms())).next
         return state
 
-    def _wait(self, action: Next.WAIT) -> Next:
-        """Lets another process refresh the tokens."""
+    def _wait(self, id: int) -> Next:
+        """Lets another process refresh the tokens, or a person enter a code."""
         machine = self.machine
         state: Next = machine.next()
-        while isinstance(state, Next.WAIT) and state.id == action.id and not self._abandoned:
+        while isinstance(state, Next.WAIT | Next.SHOW_CODE) and state.id == id and not self._abandoned:
             try:
                 self._arrived.get(timeout=self._patience(_WAIT_SECONDS))
                 state = machine.next()

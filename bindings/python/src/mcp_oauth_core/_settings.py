@@ -6,7 +6,19 @@ from typing import TypedDict
 
 from . import machine
 from ._errors import ConfigError
-from .machine import ClientDocument, Config, Deviations, Parameter, Preregistered, Reach, Settings
+from .machine import (
+    ClientDocument,
+    Config,
+    Deviations,
+    DpopKey,
+    DpopUse,
+    GrantType,
+    IdentityProvider,
+    Parameter,
+    Preregistered,
+    Reach,
+    Settings,
+)
 
 
 class SettingsOptions(TypedDict, total=False):
@@ -16,6 +28,7 @@ class SettingsOptions(TypedDict, total=False):
     """
 
     reach: Reach | None
+    grant: GrantType
     client_name: str
     client_uri: str | None
     logo_uri: str | None
@@ -25,6 +38,8 @@ class SettingsOptions(TypedDict, total=False):
     initial_access_token: str | None
     preregistered: Preregistered | None
     client_document: ClientDocument | None
+    client_key: str | None
+    assertion_typ: str
     dynamic_registration: bool
     ask_for_client: bool
     redirect_uri: str
@@ -33,6 +48,12 @@ class SettingsOptions(TypedDict, total=False):
     offline_access: bool
     authorize_parameters: list[Parameter]
     token_parameters: list[Parameter]
+    pushed_authorization: bool
+    dpop: DpopUse
+    dpop_keys: list[DpopKey]
+    identity_provider: IdentityProvider | None
+    workload_audience: str | None
+    revoke_on_sign_out: bool
     authorization_server: str | None
     require_issuer_identification: bool
     deviations: Deviations

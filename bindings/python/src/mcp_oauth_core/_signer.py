@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 from ._errors import Error
+from .machine import Next, RequestHeaders
 
 Algorithm: TypeAlias = Literal["ES256", "RS256", "PS256", "EdDSA"]
 """How it is signed (RFC 7518 §3.1, RFC 8037 §3.1)."""
@@ -45,3 +46,15 @@ class Signer(Protocol):
         """The signature over ``request.input`` as a JWS carries it (RFC 7518 §3): for ES256 the 64 bytes R‖S, not DER. Raises
         where it has no such key, or does not sign this."""
         ...
+
+
+def asked_by(wanted: Next.SIGN | RequestHeaders.SIGN) -> SignRequest:
+    """What the machine wants to be signed; of request headers, the proof that they need."""
+    return SignRequest(
+        purpose=cast(SignPurpose, wanted.purpose) if isinstance(wanted, Next.SIGN) else "dpop_proof",
+        algorithm=cast(Algorithm, wanted.algorithm),
+        thumbprint=wanted.thumbprint,
+        key_id=wanted.key_id,
+        issuer=wanted.issuer,
+        input=wanted.input.encode(),
+    )
