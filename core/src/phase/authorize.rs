@@ -17,6 +17,7 @@ use crate::event::{CallbackText, StoreResult};
 use crate::grant::Tokens;
 use crate::machine::Ignored;
 use crate::phase::store::{self, NotAdopted};
+use crate::phase::token;
 use crate::phase::{Exchanging, Phase, PushingRequest, Reason, SignIn, SigningOut, Step};
 use crate::secret::{self, Secret};
 use crate::shared::{Shared, store_failed};
@@ -64,13 +65,7 @@ pub(super) fn begin(
     let Some((verifier, state)) = draw(shared, rng) else {
         return shared.fail(Failure::new(Code::EntropyFault, Stage::Authorization));
     };
-    if shared.config.deviations().omit_resource {
-        shared.note(Decision::ResourceOmitted);
-    }
-    let settings = &shared.config.settings;
-    if !settings.authorize_parameters.is_empty() || !settings.token_parameters.is_empty() {
-        shared.note(Decision::ParametersAdded);
-    }
+    token::note_parameters(shared);
     if let Some(key) = sign_in.occasion.step_up {
         shared.count_step_up(key);
     }

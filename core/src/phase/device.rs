@@ -37,6 +37,7 @@ pub(crate) struct RequestingCode {
 
 impl RequestingCode {
     pub(super) fn begin(sign_in: Box<SignIn>, client: Arc<Client>, shared: &mut Shared) -> Phase {
+        token::note_parameters(shared);
         if let Some(key) = sign_in.occasion.step_up {
             shared.count_step_up(key);
         }

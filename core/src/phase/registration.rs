@@ -14,7 +14,7 @@ use crate::grant::Change;
 use crate::input::HttpAnswer;
 use crate::phase::http::{self, Trouble};
 use crate::phase::saving::{AfterSaving, SavingGrant};
-use crate::phase::{FetchingAssertion, Granting, Phase, RequestingCode, SignIn, authorize};
+use crate::phase::{FetchingAssertion, Granting, Phase, RequestingCode, SignIn, authorize, token};
 use crate::secret::Secret;
 use crate::settings::GrantType;
 use crate::shared::Shared;
@@ -72,6 +72,7 @@ fn without_user(sign_in: Box<SignIn>, shared: &mut Shared) -> Phase {
         Some(client) => client,
         None => Client::preregistered(),
     };
+    token::note_parameters(shared);
     if let Some(key) = sign_in.occasion.step_up {
         shared.count_step_up(key);
     }

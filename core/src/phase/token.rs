@@ -265,6 +265,17 @@ pub(super) fn unusable(
     failure.with_status(response.status)
 }
 
+/// Tells what the settings leave out of the requests, and what they add (ROB-10).
+pub(super) fn note_parameters(shared: &mut Shared) {
+    if shared.config.deviations().omit_resource {
+        shared.note(Decision::ResourceOmitted);
+    }
+    let settings = &shared.config.settings;
+    if !settings.authorize_parameters.is_empty() || !settings.token_parameters.is_empty() {
+        shared.note(Decision::ParametersAdded);
+    }
+}
+
 /// All parameters, or all but the last (`resource`) where that is to be left out.
 pub(super) fn sent<'p, 'a>(
     parameters: &'p [(&'a str, &'a str)],
