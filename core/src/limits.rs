@@ -87,5 +87,6 @@ pub const MAX_NONCE_TRIES: u8 = 2;
 /// Longest time that a device code is believed to live, in milliseconds: half an hour.
 pub const MAX_DEVICE_CODE_MS: u64 = 1_800_000;
 
-/// Shortest and longest pause between two polls of the token endpoint, in milliseconds, whatever the server asks for.
-pub const POLL_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
+/// Longest interval between two polls of the token endpoint that lost answers lead to, in milliseconds; the server may ask
+/// for a longer one.
+pub const MAX_POLL_BACK_OFF_MS: u64 = 60_000;

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::error::{Code, Failure, Stage};
 use crate::grant::Change;
 use crate::input::HttpAnswer;
-use crate::limits::{MAX_DEVICE_CODE_MS, POLL_MS};
+use crate::limits::{MAX_DEVICE_CODE_MS, MAX_POLL_BACK_OFF_MS};
 use crate::machine::Ignored;
 use crate::phase::http::{self, ClientRequest, Trouble};
 use crate::phase::prove::{Needs, Proofs, Sender, is_proof_error};
@@ -181,13 +181,13 @@ impl AwaitingDevice {
             interval_ms: device.interval.saturating_mul(1000),
             until: now,
         });
-        waiting.pause(shared)
+        waiting.pause(None, shared)
     }
 
-    /// Waits for the time that the server has asked for, though not beyond the end of the code.
-    fn pause(mut self: Box<Self>, shared: &Shared) -> Phase {
-        self.interval_ms = self.interval_ms.clamp(*POLL_MS.start(), *POLL_MS.end());
-        self.until = shared.now().after(self.interval_ms).min(self.expires_at);
+    /// Waits for the interval, or as long as the server has asked for this time, though not beyond the end of the code.
+    fn pause(mut self: Box<Self>, wait: Option<u64>, shared: &Shared) -> Phase {
+        let pause = wait.unwrap_or(0).max(self.interval_ms);
+        self.until = shared.now().after(pause).min(self.expires_at);
         Phase::AwaitingDevice(self)
     }
 
@@ -293,7 +293,10 @@ impl Polling {
                 let change = Change::PutTokens(issuer, Box::new(tokens));
                 SavingGrant::begin(change, AfterSaving::SignedIn, shared)
             }
-            TokenAnswer::Refused(error) => self.refused(error, response.status, shared),
+            TokenAnswer::Refused(error) => {
+                let wait = http::retry_after(&response);
+                self.refused(error, response.status, wait, shared)
+            }
             TokenAnswer::NotOAuth
                 if matches!(
                     Trouble::of(response.status),
@@ -311,21 +314,27 @@ impl Polling {
         }
     }
 
-    fn refused(mut self: Box<Self>, error: OAuthError, status: u16, shared: &mut Shared) -> Phase {
+    fn refused(
+        mut self: Box<Self>,
+        error: OAuthError,
+        status: u16,
+        wait: Option<u64>,
+        shared: &mut Shared,
+    ) -> Phase {
         let waiting = &mut self.waiting;
         let code = match error.code.as_str() {
-            "authorization_pending" => return self.waiting.pause(shared),
+            "authorization_pending" => return self.waiting.pause(wait, shared),
             "slow_down" => {
                 shared.note(Decision::SlowedDown);
                 waiting.interval_ms = waiting.interval_ms.saturating_add(SLOW_DOWN_MS);
-                return self.waiting.pause(shared);
+                return self.waiting.pause(wait, shared);
             }
             "expired_token" => return expired(shared),
             "access_denied" => {
                 shared.refuse_step_up(waiting.sign_in.occasion.step_up);
                 Code::AccessDenied
             }
-            _ if token::is_passing(&error, status) => return self.back_off(None, shared),
+            _ if token::is_passing(&error, status) => return self.back_off(wait, shared),
             _ => {
                 if let Some(auth) =
                     token::retried(&error, status, &waiting.client, &waiting.sign_in)
@@ -347,12 +356,13 @@ impl Polling {
         shared.fail(failure.with_server_words(Some(error.code), error.text))
     }
 
-    /// A passing fault: looks again later, after twice the pause or what the server asks for.
+    /// A passing fault: looks again later, after twice the interval (RFC 8628 §3.5).
     fn back_off(mut self, wait: Option<u64>, shared: &mut Shared) -> Phase {
         shared.note(Decision::SlowedDown);
         let doubled = self.waiting.interval_ms.saturating_mul(2);
-        self.waiting.interval_ms = wait.unwrap_or(0).max(doubled);
-        self.waiting.pause(shared)
+        let longer = doubled.min(MAX_POLL_BACK_OFF_MS);
+        self.waiting.interval_ms = self.waiting.interval_ms.max(longer);
+        self.waiting.pause(wait, shared)
     }
 }
 
