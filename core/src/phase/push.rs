@@ -27,11 +27,10 @@ pub(crate) struct PushingRequest {
 }
 
 impl PushingRequest {
-    /// Hands the request over where the server demands that, or offers it and the host wants it.
+    /// Hands the request over where that is to be done.
     pub(super) fn or_save(pending: Box<Pending>, shared: &Shared) -> Phase {
-        let server = &pending.sign_in.server;
-        let wanted = server.demands_pushed || shared.config.settings.pushed_authorization;
-        match server.pushed_endpoint.clone().filter(|_| wanted) {
+        let wanted = shared.config.settings.pushed_authorization;
+        match pending.sign_in.server.pushed_to(wanted).cloned() {
             None => Phase::SavingFlow(pending),
             Some(url) => Phase::PushingRequest(Box::new(Self {
                 pending,

@@ -211,10 +211,21 @@ fn check(sign_in: &SignIn, shared: &Shared) -> Result<(), Failure> {
             Err(_) => true,
         })
     };
-    let authorize = &config.settings.authorize_parameters;
-    let page = server.authorization_endpoint.as_ref();
-    if page.is_some_and(|url| set_by_us(url, authorize))
-        || set_by_us(&server.token_endpoint, &config.settings.token_parameters)
+    let settings = &config.settings;
+    // Where authorization requests go, in each of their forms.
+    let pages = match settings.grant {
+        GrantType::AuthorizationCode => [
+            server.authorization_endpoint.as_ref(),
+            server.pushed_to(settings.pushed_authorization),
+        ],
+        GrantType::DeviceCode => [server.device_endpoint.as_ref(), None],
+        _ => [None, None],
+    };
+    if pages
+        .into_iter()
+        .flatten()
+        .any(|url| set_by_us(url, &settings.authorize_parameters))
+        || set_by_us(&server.token_endpoint, &settings.token_parameters)
     {
         return Err(Failure::new(
             Code::EndpointParameterConflict,

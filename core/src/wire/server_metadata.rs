@@ -172,6 +172,13 @@ pub(crate) enum Fault {
 }
 
 impl ServerMetadata {
+    /// Where authorization requests are handed over beforehand: where the server demands that, or offers it and the host
+    /// wants it (RFC 9126 §5).
+    pub(crate) fn pushed_to(&self, wanted: bool) -> Option<&HttpUrl> {
+        let endpoint = self.pushed_endpoint.as_ref();
+        endpoint.filter(|_| wanted || self.demands_pushed)
+    }
+
     /// Reads a document found at a well-known place of `issuer`.
     pub(crate) fn parse(body: &[u8], issuer: &Issuer, config: &Config) -> Result<Self, Fault> {
         let document: Document<'_> = json::object(body).ok_or_else(|| unreadable(body))?;
