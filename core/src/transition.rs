@@ -411,7 +411,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             E::Cancel,
         ) => &[Failed],
         (Signing, E::Cancel) => &[SavingGrant, SignedOut, Failed],
-        (SigningOut | Revoking, E::SignOut) => &[],
+        (SigningOut, E::SignOut) => &[],
         (_, E::SignOut) => &[SigningOut],
 
         _ => &[],

@@ -312,7 +312,10 @@ impl Phase {
                 Step::Go(pending.give_up(Failure::new(Code::Cancelled, Stage::Authorization)))
             }
             (Self::Signing(phase), Input::Cancel) => Step::Go(phase.cancelled(shared)),
-            (Self::Revoking(_), Input::Cancel) => Step::Go(Revoking::end()),
+            (Self::Revoking(_), Input::Cancel) => {
+                shared.note(Decision::Cancelled);
+                Step::Go(Revoking::end())
+            }
             (phase, Input::Cancel) => Step::Go(phase.cancelled(shared)),
 
             (
@@ -432,6 +435,8 @@ impl Phase {
                 pending,
                 then: Taken::SignOut { forget_client },
             })),
+            Self::Revoking(phase) => SigningOut::begin_with(phase.left(), forget_client, shared),
+            Self::Signing(phase) => phase.then.sign_out(forget_client, shared),
             _ => SigningOut::begin(forget_client, shared),
         }
     }

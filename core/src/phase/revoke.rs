@@ -16,7 +16,7 @@ use crate::trace::{Answer, Decision};
 use crate::uri::{HttpUrl, Issuer};
 
 /// One token to revoke, with all that its server must be told.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Revocation {
     issuer: Issuer,
     pub(super) url: HttpUrl,
@@ -82,6 +82,12 @@ impl Revoking {
 
     pub(super) const fn end() -> Phase {
         Phase::SignedOut
+    }
+
+    /// What is not known to be revoked yet.
+    pub(super) fn left(self) -> Vec<Revocation> {
+        let rest = self.rest.into_iter().rev();
+        [self.current].into_iter().chain(rest).collect()
     }
 
     /// RFC 7009 §2.1.

@@ -33,12 +33,21 @@ impl SigningOut {
     /// Begins. The tokens are not used from now on. Where nothing was stored, that is read again: a first record may have
     /// been written in the meantime, by another process or by an answer that is still on its way.
     pub(super) fn begin(forget_client: bool, shared: &mut Shared) -> Phase {
+        Self::begin_with(Vec::new(), forget_client, shared)
+    }
+
+    /// Begins anew, with what an earlier sign-out has left to be revoked.
+    pub(super) fn begin_with(
+        revocations: Vec<Revocation>,
+        forget_client: bool,
+        shared: &mut Shared,
+    ) -> Phase {
         shared.grant.take_if(|grant| grant.generation == 0);
         let mut signing_out = Self {
             forget_client,
             then_forget_client: false,
             tries: 0,
-            revocations: Vec::new(),
+            revocations,
         };
         signing_out.drop_tokens(shared);
         Phase::SigningOut(signing_out)
@@ -49,8 +58,12 @@ impl SigningOut {
         let Some(grant) = &mut shared.grant else {
             return;
         };
-        self.revocations
-            .extend(revoke::of_grant(grant, &shared.config));
+        for revocation in revoke::of_grant(grant, &shared.config) {
+            // What could not be written is read again.
+            if !self.revocations.contains(&revocation) {
+                self.revocations.push(revocation);
+            }
+        }
         grant.drop_tokens();
     }
 
