@@ -87,12 +87,12 @@ actor Assertions {
 
     // MARK: Enterprises
 
-    private static let enterprise = """
+    static let enterprise = """
         {"enterprise":{"offered":true},"registration":{"offered":false,"clients":[
         {"client_id":"client-at-server","client_secret":"secret-at-server"}]}}
         """
 
-    private static func employee(_ bed: Testbed, _ assertions: AssertionSource?) throws -> OAuthClient {
+    static func employee(_ bed: Testbed) -> Settings {
         var settings = Settings(serverUrl: bed.mcpURL)
         settings.grant = .enterpriseManaged
         settings.preregistered = Preregistered(
@@ -100,7 +100,11 @@ actor Assertions {
         settings.identityProvider = IdentityProvider(
             issuer: bed.identityProvider, tokenEndpoint: bed.identityProvider + "/token",
             clientId: "client-at-provider", clientSecret: "secret-at-provider")
-        return try OAuthClient(settings, store: MemoryStore(), userAgent: nil, assertions: assertions)
+        return settings
+    }
+
+    private static func employee(_ bed: Testbed, _ assertions: AssertionSource?) throws -> OAuthClient {
+        try OAuthClient(employee(bed), store: MemoryStore(), userAgent: nil, assertions: assertions)
     }
 
     @Test func anIdentityProviderVouchesForTheUser() async throws {

@@ -22,9 +22,20 @@ import Testing
         settings.initialAccessToken = "SECRET-initial"
         settings.preregistered = Preregistered(
             issuer: "https://as.example.com", clientId: "app", clientSecret: "SECRET-client")
+        settings.identityProvider = IdentityProvider(
+            issuer: "https://idp.example.com", tokenEndpoint: "https://idp.example.com/token", clientId: "app",
+            clientSecret: "SECRET-provider")
         #expect(!Self.shown(settings).contains("SECRET"))
         #expect(!Self.shown(settings.preregistered as Any).contains("SECRET"))
         #expect(Self.shown(settings).contains(InMemoryServers.serverURL))
+        settings.clientKey = #"{"kty":"EC","crv":"P-256","d":"SECRET-key"}"#
+        settings.dpopKeys = [DpopKey(key: #"{"kty":"EC","crv":"P-256","d":"SECRET-key"}"#)]
+        #expect(!Self.shown(settings).contains("SECRET"))
+        #expect {
+            try OAuthClient(settings, store: MemoryStore())
+        } throws: {
+            isCode($0, "bad_settings") && !Self.shown($0).contains("SECRET")
+        }
         #expect(!Self.shown(ProvidedClient(clientID: "app", clientSecret: "SECRET-client")).contains("SECRET"))
     }
 
@@ -77,10 +88,26 @@ import Testing
             id: 1, method: "POST", url: "https://as.example.com", headers: "authorization: SECRET\n",
             body: Data("SECRET".utf8), maxBodyBytes: 1, timeoutMs: 1, reach: .public, purpose: "refresh")
         let ready = RequestHeaders.ready(authorization: "Bearer SECRET", generation: 1)
-        for value: Any in [page, save, request, ready, Machine(config: config, account: ""), config] {
+        let sign = Next.sign(
+            id: 1, purpose: "dpop_proof", algorithm: "ES256", thumbprint: "", keyId: nil, issuer: "", input: "SECRET")
+        let code = Next.showCode(
+            id: 1, userCode: "SECRET", verificationUri: "https://as.example.com/device",
+            verificationUriComplete: "https://as.example.com/device?code=SECRET", issuer: "", scopes: "",
+            expiresAtMs: 1, untilMs: 1)
+        let proof = RequestHeaders.sign(
+            authorization: "DPoP SECRET", generation: 1, algorithm: "ES256", thumbprint: "", keyId: nil, issuer: "",
+            input: "SECRET")
+        let provider = IdentityProvider(
+            issuer: "https://idp.example.com", tokenEndpoint: "https://idp.example.com/token", clientId: "app",
+            clientSecret: "SECRET")
+        // Not a public key, as it ought to be.
+        let key = DpopKey(key: #"{"kty":"EC","crv":"P-256","d":"SECRET"}"#)
+        for value: Any in [
+            page, save, request, ready, sign, code, proof, provider, key, Machine(config: config, account: ""), config,
+        ] {
             #expect(!Self.shown(value).contains("SECRET"))
         }
-        for next in [page, save, request] {
+        for next in [page, save, request, sign, code] {
             #expect(!Self.shown(Step(outcome: .advanced, next: next)).contains("SECRET"))
         }
     }
@@ -102,21 +129,21 @@ private func stateParameter(of page: URL) -> String? {
     URLComponents(url: page, resolvingAgainstBaseURL: false)?.queryItems?.first { $0.name == "state" }?.value
 }
 
-/// What was shown, and the states that must not have been.
-private final class Seen: @unchecked Sendable {
+/// What was shown, and the secrets that must not have been.
+final class Seen: @unchecked Sendable {
     private let lock = NSLock()
     private var text = ""
-    private var states: [String] = []
+    private var secrets: [String] = []
 
     func add(_ value: Any) {
         lock.withLock { text += SecretTests.shown(value) + "\n" }
     }
 
-    func add(state: String?) {
-        lock.withLock { states += state.map { [$0] } ?? [] }
+    func add(secret: String?) {
+        lock.withLock { secrets += secret.map { [$0] } ?? [] }
     }
 
-    var all: (String, [String]) { lock.withLock { (text, states) } }
+    var all: (String, [String]) { lock.withLock { (text, secrets) } }
 }
 
 /// Servers, user and store that show all that they are handed.
@@ -138,7 +165,7 @@ private struct Watched: Network, UserAgent, CredentialStore {
 
     func open(_ page: SignInPage) async throws -> Opened {
         seen.add(page)
-        seen.add(state: stateParameter(of: page.url))
+        seen.add(secret: stateParameter(of: page.url))
         return try await servers.open(page)
     }
 
