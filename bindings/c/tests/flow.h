@@ -24,6 +24,10 @@
 /* All secrets of a flow but those that the machine makes up carry this mark. */
 #define MARK "s3cr3t"
 
+/* What this program signs with: 64 bytes, and how they begin in a token. */
+#define SIGNATURE "****************************************************************"
+#define SIGNED "KioqKioqKioq"
+
 /* A record as a store keeps it. */
 struct kept {
     uint8_t *record;
@@ -42,6 +46,8 @@ struct flow {
 mcp_oauth_slice text(const char *text);
 /* A configuration for https://mcp.example/mcp, with settings that are secret. */
 mcp_oauth_config *flow_config(void);
+/* One for the same server with this grant, for a client with a key and tokens that are bound to it. */
+mcp_oauth_config *flow_config_of(mcp_oauth_grant_type grant);
 void flow_begin(struct flow *flow, const mcp_oauth_config *config);
 /* Carries out one action as servers, store and person would that have nothing to object to. */
 void flow_carry_out(struct flow *flow);

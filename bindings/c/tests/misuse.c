@@ -5,7 +5,7 @@
 #include "flow.h"
 
 static const mcp_oauth_slice NONE = {NULL, 0};
-static const int32_t NO_NUMBERS[] = {INT32_MIN, -1, 0, 6, 22, 1000, INT32_MAX};
+static const int32_t NO_NUMBERS[] = {INT32_MIN, -1, 0, 6, 32, 1000, INT32_MAX};
 
 #define GIVES(status, call) HOLDS((call) == MCP_OAUTH_STATUS_##status)
 
@@ -64,6 +64,11 @@ static void missing_pointers(const mcp_oauth_config *config, mcp_oauth_machine *
     GIVES(NULL, mcp_oauth_machine_request_headers(machine, lost, text(at), 1, &headers));
     GIVES(NULL, mcp_oauth_machine_request_headers(machine, text("GET"), lost, 1, &headers));
     GIVES(NULL, mcp_oauth_machine_request_headers(machine, text("GET"), text(at), 1, NULL));
+    GIVES(NULL, mcp_oauth_machine_take_nonce(NULL, text("n")));
+    GIVES(NULL, mcp_oauth_machine_take_nonce(machine, lost));
+    GIVES(NULL, mcp_oauth_dpop_proof(MCP_OAUTH_ALGORITHM_ES256, lost, text("s"), &buffer));
+    GIVES(NULL, mcp_oauth_dpop_proof(MCP_OAUTH_ALGORITHM_ES256, text("e30.e30"), lost, &buffer));
+    GIVES(NULL, mcp_oauth_dpop_proof(MCP_OAUTH_ALGORITHM_ES256, text("e30.e30"), text("s"), NULL));
     GIVES(NULL, mcp_oauth_machine_snapshot(NULL, &buffer));
     GIVES(NULL, mcp_oauth_machine_snapshot(machine, NULL));
     GIVES(NULL, mcp_oauth_machine_take_trace(NULL, &entries, &count));
@@ -141,6 +146,8 @@ static void missing_pointers_of_events(mcp_oauth_machine *machine)
         GIVES(NULL, mcp_oauth_machine_redirect_bound(on, 1, text("http://127.0.0.1/"), 1, out));
         GIVES(NULL, mcp_oauth_machine_callback(on, MCP_OAUTH_CALLBACK_FORM_QUERY, text("code=1"), 1, out));
         GIVES(NULL, mcp_oauth_machine_client_provided(on, 1, text("c"), NONE, 0, 1, out));
+        GIVES(NULL, mcp_oauth_machine_signed(on, 1, text("s"), 1, out));
+        GIVES(NULL, mcp_oauth_machine_assertion_provided(on, 1, MCP_OAUTH_ASSERTION_KIND_JWT, text("a"), 1, out));
         GIVES(NULL, mcp_oauth_machine_declined(on, 1, MCP_OAUTH_REFUSAL_DENIED, 1, out));
         GIVES(NULL, mcp_oauth_machine_stored(on, 1, MCP_OAUTH_STORE_RESULT_DONE, NONE, 1, out));
         GIVES(NULL, mcp_oauth_machine_tokens_provided(on, &tokens, 1, &lost, out));
@@ -161,6 +168,8 @@ static void missing_pointers_of_events(mcp_oauth_machine *machine)
     GIVES(NULL, mcp_oauth_machine_callback(machine, 1, lost, 1, &step));
     GIVES(NULL, mcp_oauth_machine_client_provided(machine, 1, lost, NONE, 0, 1, &step));
     GIVES(NULL, mcp_oauth_machine_client_provided(machine, 1, text("c"), lost, 0, 1, &step));
+    GIVES(NULL, mcp_oauth_machine_signed(machine, 1, lost, 1, &step));
+    GIVES(NULL, mcp_oauth_machine_assertion_provided(machine, 1, MCP_OAUTH_ASSERTION_KIND_JWT, lost, 1, &step));
     tokens.issuer = lost;
     GIVES(NULL, mcp_oauth_machine_tokens_provided(machine, NULL, 1, NULL, &step));
     GIVES(NULL, mcp_oauth_machine_tokens_provided(machine, &tokens, 1, NULL, &step));
@@ -181,8 +190,11 @@ static void numbers_out_of_range(mcp_oauth_machine *machine)
         GIVES(BAD_ARGUMENT, mcp_oauth_settings_list(settings, n));
         GIVES(BAD_ARGUMENT, mcp_oauth_settings_item(settings, n, text("x")));
         GIVES(BAD_ARGUMENT, mcp_oauth_settings_pair(settings, n, text("x"), text("y")));
-        GIVES(BAD_ARGUMENT, mcp_oauth_settings_number(settings, n, 1));
         GIVES(BAD_ARGUMENT, mcp_oauth_settings_number(settings, MCP_OAUTH_NUMBER_SETTING_REACH, (uint64_t)n));
+        GIVES(BAD_ARGUMENT, mcp_oauth_settings_number(settings, MCP_OAUTH_NUMBER_SETTING_GRANT, (uint64_t)n));
+        GIVES(BAD_ARGUMENT, mcp_oauth_settings_number(settings, MCP_OAUTH_NUMBER_SETTING_DPOP, (uint64_t)n));
+        GIVES(BAD_ARGUMENT, mcp_oauth_dpop_proof(n, text("e30.e30"), text("s"), &buffer));
+        GIVES(BAD_ARGUMENT, mcp_oauth_machine_assertion_provided(machine, 1, n, text("a"), 1, &step));
         GIVES(BAD_ARGUMENT, mcp_oauth_reach_allows_address(n, text("four"), &allowed));
         GIVES(BAD_ARGUMENT, mcp_oauth_key_of_callback(n, text("state=1"), &buffer));
         GIVES(BAD_ARGUMENT, mcp_oauth_machine_callback(machine, n, text("state=1"), 1, &step));
@@ -190,6 +202,7 @@ static void numbers_out_of_range(mcp_oauth_machine *machine)
         GIVES(BAD_ARGUMENT, mcp_oauth_machine_declined(machine, 1, n, 1, &step));
         if (n != 6) {
             GIVES(BAD_ARGUMENT, mcp_oauth_settings_text(settings, n, text("x")));
+            GIVES(BAD_ARGUMENT, mcp_oauth_settings_number(settings, n, 1));
             GIVES(BAD_ARGUMENT, mcp_oauth_settings_flag(settings, n, 1));
             GIVES(BAD_ARGUMENT, mcp_oauth_machine_unreachable(machine, 1, n, 1, &step));
         }
@@ -222,6 +235,10 @@ static void text_that_is_none(const mcp_oauth_config *config, mcp_oauth_machine 
     OK(mcp_oauth_settings_new(&settings));
     GIVES(BAD_ARGUMENT, mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_CLIENT_NAME, junk));
     GIVES(BAD_ARGUMENT, mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_CLIENT_NAME, endless));
+    GIVES(BAD_ARGUMENT, mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_CLIENT_KEY, junk));
+    GIVES(BAD_ARGUMENT, mcp_oauth_dpop_proof(MCP_OAUTH_ALGORITHM_ES256, junk, text("s"), &buffer));
+    GIVES(MISUSE_SIGNATURE, mcp_oauth_dpop_proof(MCP_OAUTH_ALGORITHM_ES256, text("e30.e30"), junk, &buffer));
+    GIVES(BAD_ARGUMENT, mcp_oauth_machine_assertion_provided(machine, 1, MCP_OAUTH_ASSERTION_KIND_JWT, junk, 1, &step));
     GIVES(BAD_ARGUMENT, mcp_oauth_machine_new(config, junk, &made));
     GIVES(BAD_ARGUMENT, mcp_oauth_machine_callback(machine, MCP_OAUTH_CALLBACK_FORM_QUERY, junk, 1, &step));
     GIVES(BAD_ARGUMENT, mcp_oauth_machine_redirect_bound(machine, 1, junk, 1, &step));
@@ -238,6 +255,7 @@ static void text_that_is_none(const mcp_oauth_config *config, mcp_oauth_machine 
     HOLDS(made == NULL && grant == NULL && flow == NULL);
     OK(mcp_oauth_key_of_callback(MCP_OAUTH_CALLBACK_FORM_QUERY, text("code=1"), &buffer));
     HOLDS(buffer.data == NULL && buffer.len == 0);
+    OK(mcp_oauth_machine_take_nonce(machine, junk));
     /* What a server sends is no misuse of the host's, whatever bytes it has. */
     OK(mcp_oauth_machine_challenge(machine, 401, &junk, 1, 0, 1, &step));
     GIVES(MISUSE_UNKNOWN_ACTION, mcp_oauth_machine_reply(machine, 99, 200, &odd, 1, junk, 1, &step));
@@ -299,7 +317,7 @@ static void junk(const mcp_oauth_config *config)
     struct flow flow;
     flow_begin(&flow, config);
     for (int i = 0; i < 20000; i++) {
-        uint32_t what = random_from(&seed) % 18, number = random_from(&seed);
+        uint32_t what = random_from(&seed) % 21, number = random_from(&seed);
         uint64_t id = number % 3 == 0 ? number : flow.step.id;
         mcp_oauth_slice any = text(TEXTS[random_from(&seed) % 6]);
         mcp_oauth_header header = {any, any};
@@ -330,10 +348,13 @@ static void junk(const mcp_oauth_config *config)
             : what == 12 ? mcp_oauth_machine_sign_out(machine, small, number, step)
             : what == 13 ? mcp_oauth_machine_store_changed(machine, any, number, step)
             : what == 14 ? mcp_oauth_machine_tokens_provided(machine, &tokens, number, NULL, step)
+            : what == 15 ? mcp_oauth_machine_signed(machine, id, any, number, step)
+            : what == 16 ? mcp_oauth_machine_assertion_provided(machine, id, small, any, number, step)
+            : what == 17 ? mcp_oauth_machine_take_nonce(machine, any)
                          : mcp_oauth_machine_next(machine, step);
         HOLDS(status != MCP_OAUTH_STATUS_PANICKED && status != MCP_OAUTH_STATUS_BUSY);
         OK(mcp_oauth_machine_next(machine, step));
-        if (what > 14 && step->kind < MCP_OAUTH_KIND_IDLE)
+        if (what > 17 && step->kind < MCP_OAUTH_KIND_IDLE)
             flow_carry_out(&flow);
     }
     flow_end(&flow);

@@ -1,6 +1,6 @@
 /* Does memory stay flat over thousands of flows? soak [FLOWS]
  *
- * Counts the bytes that are allocated, to the last one: what the first flow leaves behind is no leak, what every flow
+ * Counts the bytes that are allocated, to the last one: what the first flows leave behind is no leak, what every flow
  * leaves behind is. The allocator must not set freed memory aside, which would count: run it with
  * GLIBC_TUNABLES=glibc.malloc.tcache_count=0. */
 #include <malloc.h>
@@ -8,7 +8,7 @@
 #include "flow.h"
 
 /* Sign-in, use, refresh, a snapshot on the way, and sign-out: all that a machine does in its life. */
-static void live(const mcp_oauth_config *config)
+static void live(const mcp_oauth_config *config, mcp_oauth_credentials credentials)
 {
     struct flow flow;
     mcp_oauth_request_headers headers;
@@ -37,7 +37,7 @@ static void live(const mcp_oauth_config *config)
     flow_until(&flow, MCP_OAUTH_KIND_AUTHORIZED);
     OK(mcp_oauth_machine_request_headers(flow.machine, text("POST"), text("https://mcp.example/mcp"), flow.now,
                                          &headers));
-    HOLDS(headers.credentials == MCP_OAUTH_CREDENTIALS_READY);
+    HOLDS(headers.credentials == credentials);
     OK(mcp_oauth_machine_take_trace(flow.machine, &entries, &count));
     HOLDS(count > 0);
     OK(mcp_oauth_describe_grant((mcp_oauth_slice){flow.grant.record, flow.grant.length}, &grant));
@@ -52,13 +52,18 @@ static void live(const mcp_oauth_config *config)
 int main(int count, char **arguments)
 {
     long flows = count > 1 ? atol(arguments[1]) : 10000;
-    mcp_oauth_config *config = flow_config();
-    live(config);
+    mcp_oauth_config *plain = flow_config(), *bound = flow_config_of(MCP_OAUTH_GRANT_TYPE_AUTHORIZATION_CODE);
+    live(plain, MCP_OAUTH_CREDENTIALS_READY);
+    live(bound, MCP_OAUTH_CREDENTIALS_SIGN);
     size_t before = mallinfo2().uordblks;
-    for (long i = 1; i < flows; i++)
-        live(config);
+    for (long i = 2; i < flows; i++)
+        if (i % 2 == 0)
+            live(plain, MCP_OAUTH_CREDENTIALS_READY);
+        else
+            live(bound, MCP_OAUTH_CREDENTIALS_SIGN);
     size_t after = mallinfo2().uordblks;
-    OK(mcp_oauth_config_free(&config));
-    printf("%ld flows: %zu bytes allocated after the first, %zu after the last\n", flows, before, after);
+    OK(mcp_oauth_config_free(&plain));
+    OK(mcp_oauth_config_free(&bound));
+    printf("%ld flows: %zu bytes allocated after the first two, %zu after the last\n", flows, before, after);
     return before == after ? 0 : 1;
 }

@@ -51,7 +51,17 @@ static const struct named MISUSES[] = {
     {"redirect_not_in_document", MCP_OAUTH_STATUS_MISUSE_REDIRECT_NOT_IN_DOCUMENT},
     {"client_id", MCP_OAUTH_STATUS_MISUSE_CLIENT_ID},
     {"client_secret", MCP_OAUTH_STATUS_MISUSE_CLIENT_SECRET},
+    {"signature", MCP_OAUTH_STATUS_MISUSE_SIGNATURE},
+    {"assertion", MCP_OAUTH_STATUS_MISUSE_ASSERTION},
     {"tokens", MCP_OAUTH_STATUS_MISUSE_TOKENS},
+    {NULL, 0},
+};
+
+static const struct named ASSERTIONS[] = {
+    {"jwt", MCP_OAUTH_ASSERTION_KIND_JWT},
+    {"id_token", MCP_OAUTH_ASSERTION_KIND_ID_TOKEN},
+    {"refresh_token", MCP_OAUTH_ASSERTION_KIND_REFRESH_TOKEN},
+    {"saml2", MCP_OAUTH_ASSERTION_KIND_SAML2},
     {NULL, 0},
 };
 
@@ -161,6 +171,26 @@ static mcp_oauth_status give_tokens(const struct given *given, mcp_oauth_step *s
     return status;
 }
 
+/* A signature of so many bytes. */
+static mcp_oauth_status give_signature(const struct given *given, mcp_oauth_step *step)
+{
+    mcp_oauth_buffer signature = signature_of((size_t)json_object_get_uint64(given->body));
+    mcp_oauth_status status =
+        mcp_oauth_machine_signed(given->replay->machine, given->id, contents(signature), given->replay->now, step);
+    free(signature.data);
+    return status;
+}
+
+static mcp_oauth_status give_assertion(const struct given *given, mcp_oauth_step *step)
+{
+    struct replay *replay = given->replay;
+    json_object *token = member(given->body, "token");
+    json_object_array_add(replay->fleeting, json_object_get(token));
+    return mcp_oauth_machine_assertion_provided(
+        replay->machine, given->id, number_of(ASSERTIONS, json_object_get_string(member(given->body, "kind"))),
+        json_slice(token), replay->now, step);
+}
+
 static mcp_oauth_status give(const struct given *given, mcp_oauth_step *step)
 {
     mcp_oauth_machine *machine = given->replay->machine;
@@ -192,6 +222,10 @@ static mcp_oauth_status give(const struct given *given, mcp_oauth_step *step)
         return mcp_oauth_machine_callback(machine, MCP_OAUTH_CALLBACK_FORM_URL, json_slice(given->body), now, step);
     if (strcmp(name, "client_provided") == 0)
         return give_client(given, step);
+    if (strcmp(name, "signed") == 0)
+        return give_signature(given, step);
+    if (strcmp(name, "assertion_provided") == 0)
+        return give_assertion(given, step);
     if (strcmp(name, "declined") == 0)
         return mcp_oauth_machine_declined(machine, given->id, number_of(REFUSALS, json_object_get_string(given->body)),
                                           now, step);
@@ -288,7 +322,7 @@ json_object *feed(struct replay *replay, json_object *event, json_object *id)
         return NULL;
     }
     json_object *outcome = checked(&given);
-    static const char *const REPEATED[] = {"reply", "unreachable", "stored"};
+    static const char *const REPEATED[] = {"reply", "unreachable", "stored", "signed"};
     for (size_t i = 0; i < sizeof REPEATED / sizeof *REPEATED; i++)
         if (strcmp(given.name, REPEATED[i]) == 0)
             twice(&given);

@@ -16,6 +16,7 @@ const struct named METHODS[] = {
     {"none", MCP_OAUTH_AUTH_METHOD_NONE},
     {"client_secret_basic", MCP_OAUTH_AUTH_METHOD_CLIENT_SECRET_BASIC},
     {"client_secret_post", MCP_OAUTH_AUTH_METHOD_CLIENT_SECRET_POST},
+    {"private_key_jwt", MCP_OAUTH_AUTH_METHOD_PRIVATE_KEY_JWT},
     {NULL, 0},
 };
 

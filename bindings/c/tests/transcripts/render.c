@@ -87,6 +87,38 @@ static json_object *ask_for_client(const mcp_oauth_step *step)
     return shown;
 }
 
+static json_object *sign(const mcp_oauth_step *step)
+{
+    json_object *shown = to_sign(step->input, step->algorithm, step->thumbprint, step->key_id);
+    json_object_object_add(shown, "purpose", json_text(step->purpose));
+    json_object_object_add(shown, "issuer", json_text(step->issuer));
+    return shown;
+}
+
+static json_object *fetch_assertion(const mcp_oauth_step *step)
+{
+    json_object *shown = json_object_new_object();
+    json_object_object_add(shown, "purpose", json_text(step->purpose));
+    json_object_object_add(shown, "issuer", json_text(step->issuer));
+    json_object_object_add(shown, "audience", json_text(step->audience));
+    json_object_object_add(shown, "renew", json_object_new_boolean(step->renew != 0));
+    return shown;
+}
+
+static json_object *show_code(const mcp_oauth_step *step)
+{
+    json_object *shown = json_object_new_object();
+    json_object_object_add(shown, "user_code", json_text(step->user_code));
+    json_object_object_add(shown, "verification_uri", json_text(step->verification_uri));
+    if (step->verification_uri_complete.data != NULL)
+        json_object_object_add(shown, "verification_uri_complete", json_text(step->verification_uri_complete));
+    json_object_object_add(shown, "issuer", json_text(step->issuer));
+    json_object_object_add(shown, "scopes", json_text(step->scopes));
+    json_object_object_add(shown, "expires_at", json_object_new_uint64(step->expires_at_ms));
+    json_object_object_add(shown, "until", json_object_new_uint64(step->deadline_ms));
+    return shown;
+}
+
 static json_object *failed(const mcp_oauth_step *step)
 {
     json_object *failure = json_object_new_object();
@@ -129,6 +161,15 @@ json_object *render(const mcp_oauth_step *step)
     case MCP_OAUTH_KIND_WAIT:
         json_object_object_add(shown, "wait", json_object_new_uint64(step->deadline_ms));
         break;
+    case MCP_OAUTH_KIND_SIGN:
+        json_object_object_add(shown, "sign", sign(step));
+        break;
+    case MCP_OAUTH_KIND_FETCH_ASSERTION:
+        json_object_object_add(shown, "fetch_assertion", fetch_assertion(step));
+        break;
+    case MCP_OAUTH_KIND_SHOW_CODE:
+        json_object_object_add(shown, "show_code", show_code(step));
+        break;
     case MCP_OAUTH_KIND_IDLE:
         json_object_object_add(shown, "rest", json_object_new_string("idle"));
         break;
@@ -149,14 +190,13 @@ json_object *render(const mcp_oauth_step *step)
     return shown;
 }
 
+#define AT(name) offsetof(mcp_oauth_step, name)
 static const size_t SLICES[] = {
-    offsetof(mcp_oauth_step, phase),      offsetof(mcp_oauth_step, method),      offsetof(mcp_oauth_step, url),
-    offsetof(mcp_oauth_step, purpose),    offsetof(mcp_oauth_step, body),        offsetof(mcp_oauth_step, redirect_uri),
-    offsetof(mcp_oauth_step, issuer),     offsetof(mcp_oauth_step, state),       offsetof(mcp_oauth_step, scopes),
-    offsetof(mcp_oauth_step, new_scopes), offsetof(mcp_oauth_step, key),         offsetof(mcp_oauth_step, record),
-    offsetof(mcp_oauth_step, code),       offsetof(mcp_oauth_step, stage),       offsetof(mcp_oauth_step, clause),
-    offsetof(mcp_oauth_step, text),       offsetof(mcp_oauth_step, server_code), offsetof(mcp_oauth_step, server_text),
-    offsetof(mcp_oauth_step, subject),    offsetof(mcp_oauth_step, wanted),      offsetof(mcp_oauth_step, received),
+    AT(phase),  AT(method),     AT(url),         AT(purpose),     AT(body),      AT(redirect_uri),
+    AT(issuer), AT(state),      AT(scopes),      AT(new_scopes),  AT(key),       AT(record),
+    AT(input),  AT(thumbprint), AT(key_id),      AT(audience),    AT(user_code), AT(verification_uri),
+    AT(code),   AT(stage),      AT(clause),      AT(text),        AT(subject),   AT(verification_uri_complete),
+    AT(wanted), AT(received),   AT(server_code), AT(server_text),
 };
 
 static mcp_oauth_slice slice_at(const mcp_oauth_step *step, size_t offset)
@@ -166,14 +206,14 @@ static mcp_oauth_slice slice_at(const mcp_oauth_step *step, size_t offset)
 
 bool same_next(const mcp_oauth_step *one, const mcp_oauth_step *other)
 {
-    bool same = one->id == other->id && one->deadline_ms == other->deadline_ms &&
-                one->timeout_ms == other->timeout_ms && one->max_body_bytes == other->max_body_bytes &&
-                one->expected == other->expected && one->generation == other->generation &&
-                one->expires_at_ms == other->expires_at_ms && one->retry_after_ms == other->retry_after_ms &&
-                one->header_count == other->header_count && one->kind == other->kind &&
-                one->awaits_redirect == other->awaits_redirect && one->reach == other->reach &&
-                one->slot == other->slot && one->fault == other->fault && one->advice == other->advice &&
-                one->http_status == other->http_status;
+    bool same =
+        one->id == other->id && one->deadline_ms == other->deadline_ms && one->timeout_ms == other->timeout_ms &&
+        one->max_body_bytes == other->max_body_bytes && one->expected == other->expected &&
+        one->generation == other->generation && one->expires_at_ms == other->expires_at_ms &&
+        one->retry_after_ms == other->retry_after_ms && one->header_count == other->header_count &&
+        one->kind == other->kind && one->awaits_redirect == other->awaits_redirect && one->reach == other->reach &&
+        one->slot == other->slot && one->fault == other->fault && one->advice == other->advice &&
+        one->http_status == other->http_status && one->algorithm == other->algorithm && one->renew == other->renew;
     for (size_t i = 0; same && i < sizeof SLICES / sizeof *SLICES; i++)
         same = same_bytes(slice_at(one, SLICES[i]), slice_at(other, SLICES[i]));
     for (size_t i = 0; same && i < one->header_count; i++)

@@ -60,22 +60,6 @@ static bool replace(struct replay *replay, mcp_oauth_status status, mcp_oauth_ma
     return true;
 }
 
-static json_object *request_headers(const struct replay *replay, json_object *question)
-{
-    mcp_oauth_request_headers answer;
-    mcp_oauth_machine_request_headers(replay->machine, json_slice(member(question, "method")),
-                                      json_slice(member(question, "url")), replay->now, &answer);
-    if (answer.credentials == MCP_OAUTH_CREDENTIALS_READY) {
-        json_object *ready = json_object_new_object(), *shown = json_object_new_object();
-        json_object_object_add(ready, "authorization", json_text(answer.authorization));
-        json_object_object_add(ready, "generation", json_object_new_uint64(answer.generation));
-        json_object_object_add(shown, "ready", ready);
-        return shown;
-    }
-    bool due = answer.credentials == MCP_OAUTH_CREDENTIALS_REFRESH_DUE;
-    return json_object_new_string(due ? "refresh_due" : "absent");
-}
-
 static void keep(mcp_oauth_buffer *place, mcp_oauth_slice record)
 {
     free(place->data);
@@ -102,6 +86,61 @@ static mcp_oauth_slice grant_key(const struct replay *replay)
     return key;
 }
 
+static bool holds(mcp_oauth_slice bytes, mcp_oauth_slice part)
+{
+    return part.len > 0 && memmem(bytes.data, bytes.len, part.data, part.len) != NULL;
+}
+
+/* Whether the request that is to be sent carries what may be sent once: an assertion or a proof. */
+static bool is_fleeting(const mcp_oauth_step *step, const mcp_oauth_step *resumed)
+{
+    static const char *const ONCE[] = {"assertion=", "client_assertion=", "subject_token="};
+    if (step->kind == MCP_OAUTH_KIND_SIGN)
+        /* The request that it is for has an assertion already. */
+        return resumed->kind == MCP_OAUTH_KIND_FAILED;
+    if (step->kind != MCP_OAUTH_KIND_HTTP || same_bytes(step->phase, slice_of("Polling")))
+        return false;
+    for (size_t i = 0; i < step->header_count; i++)
+        if (same_bytes(step->headers[i].name, slice_of("dpop")))
+            return true;
+    for (size_t i = 0; i < sizeof ONCE / sizeof *ONCE; i++) {
+        mcp_oauth_slice body = step->body, name = slice_of(ONCE[i]);
+        while (body.len >= name.len) {
+            if (memcmp(body.data, name.data, name.len) == 0)
+                return true;
+            const uint8_t *next = memchr(body.data, '&', body.len);
+            size_t passed = next == NULL ? body.len : (size_t)(next - body.data) + 1;
+            body = (mcp_oauth_slice){body.data + passed, body.len - passed};
+        }
+    }
+    return false;
+}
+
+/* How the machine of a snapshot goes on. */
+static bool goes_on(const struct replay *replay, const mcp_oauth_step *step, const mcp_oauth_step *next)
+{
+    mcp_oauth_slice phase = step->phase;
+    if (same_bytes(phase, slice_of("Exchanging")))
+        /* Nobody can tell whether the code was sent. */
+        return next->kind == MCP_OAUTH_KIND_FAILED && same_bytes(next->code, slice_of("outcome_unknown"));
+    bool loads = next->kind == MCP_OAUTH_KIND_LOAD && same_bytes(next->key, grant_key(replay));
+    if (same_bytes(phase, slice_of("Refreshing")))
+        /* Another process may have refreshed by then. */
+        return loads;
+    if (step->kind == MCP_OAUTH_KIND_SIGN && loads)
+        /* For a refresh. */
+        return true;
+    if (is_fleeting(step, next)) {
+        if (same_bytes(phase, slice_of("Revoking")))
+            return next->kind == MCP_OAUTH_KIND_SIGNED_OUT;
+        return next->kind == MCP_OAUTH_KIND_FAILED && (same_bytes(next->code, slice_of("grant_unavailable")) ||
+                                                       same_bytes(next->code, slice_of("authorization_unavailable")));
+    }
+    if (same_bytes(phase, slice_of("Polling")))
+        return next->kind == MCP_OAUTH_KIND_SHOW_CODE;
+    return same_next(step, next);
+}
+
 /* Snapshot → resume → the same `next`. */
 static bool resume_and_compare(struct replay *replay, const mcp_oauth_step *step)
 {
@@ -109,6 +148,9 @@ static bool resume_and_compare(struct replay *replay, const mcp_oauth_step *step
     mcp_oauth_machine *resumed = NULL;
     mcp_oauth_step next;
     mcp_oauth_machine_snapshot(replay->machine, &snapshot);
+    for (size_t i = 0; i < json_object_array_length(replay->fleeting); i++)
+        if (holds(contents(snapshot), json_slice(json_object_array_get_idx(replay->fleeting, i))))
+            fail(replay, "the snapshot holds an assertion or a signature");
     bool good =
         mcp_oauth_machine_resume(replay->config, replay->account, contents(snapshot), &resumed) == MCP_OAUTH_STATUS_OK;
     if (!good) {
@@ -116,14 +158,9 @@ static bool resume_and_compare(struct replay *replay, const mcp_oauth_step *step
     } else {
         mcp_oauth_machine_next(resumed, &next);
         mcp_oauth_machine_snapshot(resumed, &again);
-        if (same_bytes(step->phase, slice_of("Exchanging")))
-            /* Nobody can tell whether the code was sent. */
-            good = next.kind == MCP_OAUTH_KIND_FAILED && same_bytes(next.code, slice_of("outcome_unknown"));
-        else if (same_bytes(step->phase, slice_of("Refreshing")))
-            /* Another process may have refreshed by then. */
-            good = next.kind == MCP_OAUTH_KIND_LOAD && same_bytes(next.key, grant_key(replay));
-        else
-            good = same_next(step, &next) && same_bytes(contents(snapshot), contents(again));
+        bool changes = same_bytes(step->phase, slice_of("Exchanging")) ||
+                       (next.kind == MCP_OAUTH_KIND_LOAD && step->kind != MCP_OAUTH_KIND_LOAD);
+        good = goes_on(replay, step, &next) && (changes || same_bytes(contents(snapshot), contents(again)));
         if (!good)
             fail(replay, "resumed as another machine, of kind %d", next.kind);
     }
@@ -157,6 +194,12 @@ static bool act(struct replay *replay, json_object *step, json_object *event, js
     if (member(event, "request_headers") != NULL) {
         json_object *question = member(event, "request_headers");
         json_object_object_add(observed, "next", request_headers(replay, question));
+        return true;
+    }
+    if (member(event, "nonce") != NULL) {
+        mcp_oauth_machine_take_nonce(replay->machine, json_slice(member(event, "nonce")));
+        mcp_oauth_machine_next(replay->machine, &next);
+        json_object_object_add(observed, "next", render(&next));
         return true;
     }
     if (member(event, "deadline") != NULL) {
@@ -259,10 +302,13 @@ static bool run(struct replay *replay, json_object *file)
 
 bool replay_file(const char *path, struct replay *replay)
 {
-    *replay = (struct replay){.problem = ""};
+    *replay = (struct replay){.problem = "", .fleeting = json_object_new_array()};
+    /* Of whatever was signed. */
+    json_object_array_add(replay->fleeting, json_object_new_string(SIGNATURE));
     json_object *file = json_object_from_file(path);
     bool good = file != NULL ? run(replay, file) : fail(replay, "is no JSON");
     json_object_put(file);
+    json_object_put(replay->fleeting);
     mcp_oauth_machine_free(&replay->machine);
     mcp_oauth_config_free(&replay->config);
     free(replay->state);

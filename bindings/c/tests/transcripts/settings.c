@@ -4,7 +4,23 @@
 #include "transcript.h"
 
 /* Where a member of the settings goes. */
-enum sort { TEXT, FLAG, NUMBER, LIST, PAIRS, PAIR, REACH, METHOD, OBJECT };
+enum sort { TEXT, FLAG, NUMBER, LIST, PAIRS, PAIR, REACH, METHOD, GRANT, DPOP, KEY, KEYS, OBJECT };
+
+static const struct named GRANTS[] = {
+    {"authorization_code", MCP_OAUTH_GRANT_TYPE_AUTHORIZATION_CODE},
+    {"device_code", MCP_OAUTH_GRANT_TYPE_DEVICE_CODE},
+    {"client_credentials", MCP_OAUTH_GRANT_TYPE_CLIENT_CREDENTIALS},
+    {"workload_identity", MCP_OAUTH_GRANT_TYPE_WORKLOAD_IDENTITY},
+    {"enterprise_managed", MCP_OAUTH_GRANT_TYPE_ENTERPRISE_MANAGED},
+    {NULL, 0},
+};
+
+static const struct named DPOP_USES[] = {
+    {"never", MCP_OAUTH_DPOP_USE_NEVER},
+    {"when_supported", MCP_OAUTH_DPOP_USE_WHEN_SUPPORTED},
+    {"always", MCP_OAUTH_DPOP_USE_ALWAYS},
+    {NULL, 0},
+};
 
 struct setting {
     const char *name;
@@ -33,6 +49,16 @@ static const struct setting PREREGISTERED[] = {
 static const struct setting CLIENT_DOCUMENT[] = {
     {"url", TEXT, MCP_OAUTH_TEXT_SETTING_CLIENT_DOCUMENT_URL, NULL},
     {"redirect_uris", LIST, MCP_OAUTH_LIST_SETTING_CLIENT_DOCUMENT_REDIRECT_URIS, NULL},
+    {"auth_method", METHOD, MCP_OAUTH_NUMBER_SETTING_CLIENT_DOCUMENT_AUTH_METHOD, NULL},
+    {NULL, OBJECT, 0, NULL},
+};
+
+static const struct setting IDENTITY_PROVIDER[] = {
+    {"issuer", TEXT, MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_ISSUER, NULL},
+    {"token_endpoint", TEXT, MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_TOKEN_ENDPOINT, NULL},
+    {"client_id", TEXT, MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_CLIENT_ID, NULL},
+    {"client_secret", TEXT, MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_CLIENT_SECRET, NULL},
+    {"auth_method", METHOD, MCP_OAUTH_NUMBER_SETTING_IDENTITY_PROVIDER_AUTH_METHOD, NULL},
     {NULL, OBJECT, 0, NULL},
 };
 
@@ -44,6 +70,7 @@ static const struct setting DEVIATIONS[] = {
     {"omit_resource", FLAG, MCP_OAUTH_FLAG_SETTING_OMIT_RESOURCE, NULL},
     {"retry_refresh_without_resource", FLAG, MCP_OAUTH_FLAG_SETTING_RETRY_REFRESH_WITHOUT_RESOURCE, NULL},
     {"default_endpoints", FLAG, MCP_OAUTH_FLAG_SETTING_DEFAULT_ENDPOINTS, NULL},
+    {"assume_id_jag", FLAG, MCP_OAUTH_FLAG_SETTING_ASSUME_ID_JAG, NULL},
     {"extra_iss", TEXT, MCP_OAUTH_TEXT_SETTING_EXTRA_ISS, NULL},
     {"same_origin_endpoints", FLAG, MCP_OAUTH_FLAG_SETTING_SAME_ORIGIN_ENDPOINTS, NULL},
     {NULL, OBJECT, 0, NULL},
@@ -52,6 +79,7 @@ static const struct setting DEVIATIONS[] = {
 static const struct setting SETTINGS[] = {
     {"server_url", TEXT, MCP_OAUTH_TEXT_SETTING_SERVER_URL, NULL},
     {"reach", REACH, MCP_OAUTH_NUMBER_SETTING_REACH, NULL},
+    {"grant", GRANT, MCP_OAUTH_NUMBER_SETTING_GRANT, NULL},
     {"client_name", TEXT, MCP_OAUTH_TEXT_SETTING_CLIENT_NAME, NULL},
     {"client_uri", TEXT, MCP_OAUTH_TEXT_SETTING_CLIENT_URI, NULL},
     {"logo_uri", TEXT, MCP_OAUTH_TEXT_SETTING_LOGO_URI, NULL},
@@ -61,6 +89,8 @@ static const struct setting SETTINGS[] = {
     {"initial_access_token", TEXT, MCP_OAUTH_TEXT_SETTING_INITIAL_ACCESS_TOKEN, NULL},
     {"preregistered", OBJECT, 0, PREREGISTERED},
     {"client_document", OBJECT, 0, CLIENT_DOCUMENT},
+    {"client_key", KEY, MCP_OAUTH_TEXT_SETTING_CLIENT_KEY, NULL},
+    {"assertion_typ", TEXT, MCP_OAUTH_TEXT_SETTING_ASSERTION_TYP, NULL},
     {"dynamic_registration", FLAG, MCP_OAUTH_FLAG_SETTING_DYNAMIC_REGISTRATION, NULL},
     {"ask_for_client", FLAG, MCP_OAUTH_FLAG_SETTING_ASK_FOR_CLIENT, NULL},
     {"redirect_uri", TEXT, MCP_OAUTH_TEXT_SETTING_REDIRECT_URI, NULL},
@@ -69,6 +99,12 @@ static const struct setting SETTINGS[] = {
     {"offline_access", FLAG, MCP_OAUTH_FLAG_SETTING_OFFLINE_ACCESS, NULL},
     {"authorize_parameters", PAIRS, MCP_OAUTH_PAIR_SETTING_AUTHORIZE_PARAMETER, NULL},
     {"token_parameters", PAIRS, MCP_OAUTH_PAIR_SETTING_TOKEN_PARAMETER, NULL},
+    {"pushed_authorization", FLAG, MCP_OAUTH_FLAG_SETTING_PUSHED_AUTHORIZATION, NULL},
+    {"dpop", DPOP, MCP_OAUTH_NUMBER_SETTING_DPOP, NULL},
+    {"dpop_keys", KEYS, MCP_OAUTH_PAIR_SETTING_DPOP_KEY, NULL},
+    {"identity_provider", OBJECT, 0, IDENTITY_PROVIDER},
+    {"workload_audience", TEXT, MCP_OAUTH_TEXT_SETTING_WORKLOAD_AUDIENCE, NULL},
+    {"revoke_on_sign_out", FLAG, MCP_OAUTH_FLAG_SETTING_REVOKE_ON_SIGN_OUT, NULL},
     {"authorization_server", TEXT, MCP_OAUTH_TEXT_SETTING_AUTHORIZATION_SERVER, NULL},
     {"require_issuer_identification", FLAG, MCP_OAUTH_FLAG_SETTING_REQUIRE_ISSUER_IDENTIFICATION, NULL},
     {"deviations", OBJECT, 0, DEVIATIONS},
@@ -101,6 +137,27 @@ static mcp_oauth_status write_pairs(int32_t setting, json_object *list, mcp_oaut
     return status;
 }
 
+static mcp_oauth_slice jwk(json_object *key)
+{
+    return slice_of(json_object_to_json_string_ext(key, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static mcp_oauth_status write_keys(int32_t setting, json_object *list, mcp_oauth_settings *into)
+{
+    mcp_oauth_status status = MCP_OAUTH_STATUS_OK;
+    for (size_t i = 0; status == MCP_OAUTH_STATUS_OK && i < json_object_array_length(list); i++) {
+        json_object *item = json_object_array_get_idx(list, i);
+        status = mcp_oauth_settings_pair(into, setting, json_slice(member(item, "issuer")), jwk(member(item, "key")));
+    }
+    return status;
+}
+
+static mcp_oauth_status write_name(int32_t setting, const struct named *names, json_object *value,
+                                   mcp_oauth_settings *into)
+{
+    return mcp_oauth_settings_number(into, setting, (uint64_t)number_of(names, json_object_get_string(value)));
+}
+
 static mcp_oauth_status write_value(const struct setting *setting, json_object *value, mcp_oauth_settings *into)
 {
     int32_t number = setting->number;
@@ -118,9 +175,17 @@ static mcp_oauth_status write_value(const struct setting *setting, json_object *
     case PAIR:
         return write_pair(number, value, into);
     case REACH:
-        return mcp_oauth_settings_number(into, number, (uint64_t)number_of(REACHES, json_object_get_string(value)));
+        return write_name(number, REACHES, value, into);
     case METHOD:
-        return mcp_oauth_settings_number(into, number, (uint64_t)number_of(METHODS, json_object_get_string(value)));
+        return write_name(number, METHODS, value, into);
+    case GRANT:
+        return write_name(number, GRANTS, value, into);
+    case DPOP:
+        return write_name(number, DPOP_USES, value, into);
+    case KEY:
+        return mcp_oauth_settings_text(into, number, jwk(value));
+    case KEYS:
+        return write_keys(number, value, into);
     case OBJECT:
         break;
     }

@@ -24,6 +24,8 @@ struct replay {
     char *state;
     /* The records saved last. */
     mcp_oauth_buffer flow, grant;
+    /* Assertions and the like, which no snapshot may hold. */
+    json_object *fleeting;
     /* Which step it is at, counted from 1. */
     size_t step;
     /* What is wrong; empty if nothing is. */
@@ -52,6 +54,16 @@ bool write_settings(json_object *settings, mcp_oauth_settings *into, struct repl
 
 /* Gives an event, `{state}` already replaced; the outcome as transcripts write it down, or NULL. */
 json_object *feed(struct replay *replay, json_object *event, json_object *id);
+
+/* A signature of the transcripts: so many bytes that are all the same. To be freed. */
+mcp_oauth_buffer signature_of(size_t length);
+/* The beginning of any such signature in a token. */
+extern const char SIGNATURE[];
+/* What is to be signed, as transcripts write it down; without a purpose and an issuer. */
+json_object *to_sign(mcp_oauth_slice input, mcp_oauth_algorithm algorithm, mcp_oauth_slice thumbprint,
+                     mcp_oauth_slice key_id);
+/* What a request should carry, as transcripts write it down. */
+json_object *request_headers(struct replay *replay, json_object *question);
 
 /* What the machine wants, as transcripts write it down. */
 json_object *render(const mcp_oauth_step *step);
