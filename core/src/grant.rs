@@ -69,6 +69,9 @@ pub(crate) struct Tokens {
     /// Where they are revoked, if the server offers that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) revocation_endpoint: Option<HttpUrl>,
+    /// What the issuer calls itself, where that is not what it was asked for by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) audience: Option<ArcStr>,
     /// The thumbprint of the key that they are bound to (RFC 9449 §6): of no use without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bound_to: Option<ArcStr>,

@@ -72,6 +72,7 @@ pub(crate) fn read(given: ProvidedTokens, config: &Config) -> Result<Change, Mis
         client: TokenClient::new(&client, &issuer, config),
         token_endpoint,
         revocation_endpoint: None,
+        audience: None,
         bound_to: None,
         claim: None,
         unanswered: 0,

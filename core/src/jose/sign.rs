@@ -131,6 +131,8 @@ pub(crate) struct AssertionClaims<'a> {
     pub(crate) typ: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) issuer: &'a Issuer,
+    /// The issuer as its metadata publishes it.
+    pub(crate) audience: &'a str,
     pub(crate) now: Timestamp,
     pub(crate) id: &'a str,
 }
@@ -162,7 +164,7 @@ impl AssertionClaims<'_> {
         let claims = Claims {
             iss: self.client_id,
             sub: self.client_id,
-            aud: self.issuer.as_str(),
+            aud: self.audience,
             iat: seconds(self.now),
             exp: seconds(self.now.after(ASSERTION_LIFE_MS)),
             jti: self.id,

@@ -130,8 +130,9 @@ impl RequestingCode {
 
 impl Sender for RequestingCode {
     fn needs(&self, _: &Shared) -> Option<Needs> {
-        let issuer = &self.sign_in.server.issuer;
-        Some(Needs::of(&self.client, issuer, self.url(), None))
+        let server = &self.sign_in.server;
+        let needs = Needs::of(&self.client, &server.issuer, self.url(), None);
+        Some(needs.known_as(Some(&server.published)))
     }
 
     fn proofs(&self) -> &Proofs {

@@ -604,13 +604,10 @@ impl SignIn {
 
     /// What a request for its tokens must be proved with.
     fn needs(&self, client: &Client) -> Needs {
+        let server = &self.server;
         let key = self.bind.as_ref().map(|bind| &bind.key);
-        Needs::of(
-            client,
-            &self.server.issuer,
-            &self.server.token_endpoint,
-            key,
-        )
+        let needs = Needs::of(client, &server.issuer, &server.token_endpoint, key);
+        needs.known_as(Some(&server.published))
     }
 }
 

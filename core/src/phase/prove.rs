@@ -45,6 +45,8 @@ pub(crate) struct Needs {
     pub(super) signer: Option<ArcStr>,
     /// The server that the request goes to.
     pub(super) issuer: Issuer,
+    /// What that server calls itself: who is meant by an assertion (draft-ietf-oauth-rfc7523bis §4).
+    pub(super) audience: ArcStr,
     pub(super) url: HttpUrl,
     /// The thumbprint of the key that the tokens are or will be bound to.
     pub(super) key: Option<ArcStr>,
@@ -59,9 +61,21 @@ impl Needs {
     ) -> Self {
         Self {
             signer: (client.auth == ClientAuth::PrivateKeyJwt).then(|| client.id.clone()),
+            audience: issuer.url().text(),
             issuer: issuer.clone(),
             url: url.clone(),
             key: key.cloned(),
+        }
+    }
+
+    /// Where the server calls itself otherwise than it was asked for.
+    pub(super) fn known_as(self, audience: Option<&ArcStr>) -> Self {
+        match audience {
+            Some(audience) => Self {
+                audience: audience.clone(),
+                ..self
+            },
+            None => self,
         }
     }
 }
@@ -103,6 +117,7 @@ impl Phase {
                     typ: &config.settings.assertion_typ,
                     client_id: &client_id,
                     issuer: &needs.issuer,
+                    audience: &needs.audience,
                     now,
                     id: &id,
                 };

@@ -114,8 +114,9 @@ impl PushingRequest {
 impl Sender for PushingRequest {
     fn needs(&self, _: &Shared) -> Option<Needs> {
         let pending = &self.pending;
-        let issuer = &pending.sign_in.server.issuer;
-        Some(Needs::of(&pending.client, issuer, &self.url, None))
+        let server = &pending.sign_in.server;
+        let needs = Needs::of(&pending.client, &server.issuer, &self.url, None);
+        Some(needs.known_as(Some(&server.published)))
     }
 
     fn proofs(&self) -> &Proofs {

@@ -349,6 +349,7 @@ impl Refreshing {
                     revocation_endpoint: tokens.revocation_endpoint.clone(),
                     refresh_token: tokens.refresh_token.clone(),
                     issuer: issuer.clone(),
+                    audience: tokens.audience.clone(),
                     key: tokens.bound_to.clone(),
                 };
                 let earlier = tokens.granted.clone();
@@ -508,12 +509,9 @@ impl Sender for Refreshing {
     fn needs(&self, shared: &Shared) -> Option<Needs> {
         let (entry, tokens, client) = self.subject(shared)?;
         let key = tokens.bound_to.as_ref();
-        Some(Needs::of(
-            &client,
-            &entry.issuer,
-            &tokens.token_endpoint,
-            key,
-        ))
+        let url = &tokens.token_endpoint;
+        let needs = Needs::of(&client, &entry.issuer, url, key);
+        Some(needs.known_as(tokens.audience.as_ref()))
     }
 
     fn proofs(&self) -> &Proofs {

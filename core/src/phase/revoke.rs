@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Purpose, Task};
+use crate::arc_str::ArcStr;
 use crate::client::Client;
 use crate::config::Config;
 use crate::grant::{Entry, Grant};
@@ -19,6 +20,7 @@ use crate::uri::{HttpUrl, Issuer};
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Revocation {
     issuer: Issuer,
+    audience: Option<ArcStr>,
     pub(super) url: HttpUrl,
     client: Client,
     is_refresh_token: bool,
@@ -38,6 +40,7 @@ pub(super) fn of_grant(grant: &Grant, config: &Config) -> Vec<Revocation> {
         let (_, access_token) = tokens.authorization.expose().split_once(' ')?;
         let revocation = |is_refresh_token, token| Revocation {
             issuer: entry.issuer.clone(),
+            audience: tokens.audience.clone(),
             url: url.clone(),
             client: client.clone(),
             is_refresh_token,
@@ -136,10 +139,12 @@ impl Sender for Revoking {
         let Revocation {
             client,
             issuer,
+            audience,
             url,
             ..
         } = &self.current;
-        Some(Needs::of(client, issuer, url, None))
+        let needs = Needs::of(client, issuer, url, None);
+        Some(needs.known_as(audience.as_ref()))
     }
 
     fn proofs(&self) -> &Proofs {

@@ -325,6 +325,8 @@ pub(super) struct Asked<'a> {
     pub(super) token_endpoint: HttpUrl,
     pub(super) revocation_endpoint: Option<HttpUrl>,
     pub(super) issuer: Issuer,
+    /// What the issuer calls itself, where that is something else.
+    pub(super) audience: Option<ArcStr>,
     /// The thumbprint of the key that a proof was made with.
     pub(super) key: Option<ArcStr>,
     /// What is kept when no new one comes (RFC 6749 §6).
@@ -346,6 +348,7 @@ impl<'a> Asked<'a> {
             resource,
             token_endpoint: server.token_endpoint,
             revocation_endpoint: server.revocation_endpoint,
+            audience: Some(server.published).filter(|name| **name != *server.issuer.as_str()),
             issuer: server.issuer,
             key: bind.map(|bind| bind.key),
             refresh_token: None,
@@ -396,6 +399,7 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
         client: TokenClient::new(asked.client, &asked.issuer, &shared.config),
         token_endpoint: asked.token_endpoint,
         revocation_endpoint: asked.revocation_endpoint,
+        audience: asked.audience,
         bound_to: asked.key.filter(|_| issued.bound),
         claim: None,
         unanswered: 0,
