@@ -227,12 +227,17 @@ impl Shared {
         self.memory.retry_at.is_some_and(|at| at > self.now())
     }
 
-    /// Why no refresh may be sent now, if the server or the network has asked for patience.
+    /// Why tokens may not be renewed now, if the server or the network has asked for patience.
     pub(crate) fn postponed(&self) -> Option<Failure> {
         let retry_at = self.memory.retry_at.filter(|_| self.is_early())?;
         let wait = retry_at.millis_since(self.now());
         let code = self.memory.retry_code?;
-        Some(Failure::new(code, Stage::Refresh).advising(Advice::RetryAfter(wait)))
+        let stage = if self.renews_itself() {
+            Stage::Grant
+        } else {
+            Stage::Refresh
+        };
+        Some(Failure::new(code, stage).advising(Advice::RetryAfter(wait)))
     }
 
     /// Begins the count anew, if the refused token had been good for a while.
