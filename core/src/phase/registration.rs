@@ -301,11 +301,17 @@ fn may_register(sign_in: &SignIn, shared: &Shared) -> bool {
     shared.config.settings.dynamic_registration && sign_in.server.registration_endpoint.is_some()
 }
 
-/// The client stored for this very issuer (REG-07). A stored secret never goes to an endpoint that was guessed (ASM-21).
+/// The client stored for this very issuer (REG-07). A stored secret never goes to an endpoint that was guessed (ASM-21), and
+/// a client that was registered with a key is none without one.
 fn stored_client<'a>(sign_in: &SignIn, shared: &'a Shared) -> Option<&'a Arc<Client>> {
     let grant = shared.grant.as_ref()?;
     let client = grant.of(&sign_in.server.issuer)?.client.as_ref()?;
-    (!sign_in.server.relaxed.guessed || client.auth == ClientAuth::None).then_some(client)
+    let usable = match client.auth {
+        ClientAuth::None => true,
+        ClientAuth::PrivateKeyJwt if shared.config.settings.client_key.is_none() => false,
+        _ => !sign_in.server.relaxed.guessed,
+    };
+    usable.then_some(client)
 }
 
 /// The stored client, if its secret is alive and its redirect URI is the one in use (REG-19, REG-22).
