@@ -86,7 +86,7 @@ pub struct AssertionRequest {
     pub issuer: Issuer,
     /// The audience (`aud`) that it must name. For an identity: the client that the user has signed in to.
     pub audience: Box<str>,
-    /// Whether the last one was refused: only a newer one helps.
+    /// Whether the last one was refused, or has expired: only a newer one helps.
     pub renew: bool,
 }
 

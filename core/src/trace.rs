@@ -189,6 +189,7 @@ decisions! {
     SlowedDown "slowed_down", "RFC 8628 §3.5", "asking less often";
     ActingForItself "acting_for_itself", "RFC 6749 §4.4", "asking for tokens for the client itself";
     AssertionPresented "assertion_presented", "RFC 7523 §2.1", "asking for tokens with an assertion";
+    AssertionExpired "assertion_expired", "RFC 7523 §3", "the host's assertion has expired: asking for a newer one";
     IdentityPresented "identity_presented", "RFC 8693 §2.1", "exchanging the user's identity at their provider";
     IdentityRefused "identity_refused", "RFC 8693 §2.2.2", "the provider refuses the identity: asking the host for a newer one";
     NonceTaken "nonce_taken", "RFC 9449 §8", "the server demands its nonce in the proof: repeating the request with it";

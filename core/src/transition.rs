@@ -347,9 +347,13 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
         (PushingRequest, E::Reply) => &[PushingRequest, SavingFlow, SavingGrant, Failed],
         (PushingRequest, E::Unreachable) => &[Failed],
 
-        (FetchingAssertion, E::AssertionProvided) => {
-            &[ExchangingIdentity, Granting, Signing, Failed]
-        }
+        (FetchingAssertion, E::AssertionProvided) => &[
+            FetchingAssertion,
+            ExchangingIdentity,
+            Granting,
+            Signing,
+            Failed,
+        ],
         (FetchingAssertion, E::Declined) => &[Failed],
         (ExchangingIdentity, E::Reply) => &[
             ExchangingIdentity,

@@ -26,7 +26,7 @@ pub(crate) struct FetchingAssertion {
     pub(super) sign_in: Box<SignIn>,
     client: Arc<Client>,
     purpose: AssertionPurpose,
-    /// Whether the last one was refused.
+    /// Whether the last one was refused, or has expired.
     renew: bool,
 }
 
@@ -72,6 +72,13 @@ impl FetchingAssertion {
             .as_ref()
             .filter(|_| self.purpose == AssertionPurpose::Identity);
         if let Err(what) = check(&given, provider, shared) {
+            if what == EXPIRED && !self.renew {
+                shared.note(Decision::AssertionExpired);
+                return Phase::FetchingAssertion(Box::new(Self {
+                    renew: true,
+                    ..self
+                }));
+            }
             let failure = Failure::new(Code::BadAssertion, Stage::Grant);
             return shared.fail(failure.about(what));
         }
@@ -107,6 +114,9 @@ impl FetchingAssertion {
     }
 }
 
+/// What may be mended by another assertion of the same host.
+const EXPIRED: &str = "it has expired";
+
 /// What is wrong with an assertion that can be told without the issuer's key: better said here than sent.
 fn check(
     given: &ProvidedAssertion,
@@ -121,7 +131,7 @@ fn check(
     }
     let claims = Claims::of(given.token.expose()).ok_or("it is no signed JWT")?;
     if claims.expires_at.is_some_and(|at| at <= shared.now()) {
-        return Err("it has expired");
+        return Err(EXPIRED);
     }
     let Some(provider) = provider else {
         return Ok(());
