@@ -280,12 +280,15 @@ impl ExchangingIdentity {
     /// The assertion goes to the server that it was asked for, at once, and nowhere else (EMA-06, EMA-12).
     fn issued(self, id_jag: IdJag, shared: &mut Shared) -> Phase {
         let mut sign_in = self.sign_in;
-        if let Some(scopes) = id_jag.scope {
-            // Whatever the provider has left out, the server is not asked for (EMA-13).
-            if !scopes.contains_all(&sign_in.scopes) {
+        if let Some(given) = id_jag.scope {
+            // Whatever the provider has left out, the server is not asked for (EMA-13); nor for what nobody wanted.
+            let left_out = sign_in.scopes.without(&given);
+            if sign_in.scopes.is_empty() {
+                sign_in.scopes = given;
+            } else if !left_out.is_empty() {
                 shared.note(Decision::ScopeNarrowed);
+                sign_in.scopes = sign_in.scopes.without(&left_out);
             }
-            sign_in.scopes = scopes;
         }
         let now = shared.now();
         let credential = Credential {
