@@ -12,6 +12,7 @@ import anyio
 import pytest
 from conftest import Person, Testbed, visit
 from mcp.client.streamable_http import streamable_http_client
+from test_dpop import Recorder, bound
 
 from mcp_oauth_core import AuthorizationError, MemoryStore, OAuth, SignIn
 
@@ -86,6 +87,17 @@ async def test_expired_tokens_are_refreshed_without_anybody(testbed: Testbed, oa
         await client.call_tool("whoami", {})
     assert len(person.pages) == 1
     assert testbed.counts()["refreshes"] == 1
+
+
+@pytest.mark.parametrize("nonce", ["required", "rotating"])
+async def test_tokens_are_bound_to_a_key(testbed: Testbed, person: Person, nonce: str) -> None:
+    testbed.behave(dpop={"offered": True, "required": True, "server_nonce": nonce, "resource_nonce": nonce})
+    async with connected(bound(testbed, person, Recorder()), testbed.url) as client:
+        await client.list_tools()
+        answer = await client.call_tool("whoami", {})
+    assert "client" in answer.content[0].text
+    counts = testbed.counts()
+    assert (counts["authorizations"], counts["tool_calls"]) == (1, 1)
 
 
 async def test_a_failure_reaches_the_caller(testbed: Testbed, person: Person) -> None:
