@@ -8,10 +8,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 from canned import REDIRECT_URI, SERVER, Canned, callback_query, drive
 
-from mcp_oauth_core import MemoryStore, machine
+from mcp_oauth_core import DpopKey, DpopUse, MemoryStore, machine
+from mcp_oauth_core.signing import LocalSigner, SigningKey
 
 FLOWS = 10_000
 
@@ -62,6 +64,17 @@ def test_whole_sign_ins_with_their_threads() -> None:
 
     assert grown(flow) < 4_000_000
     assert threading.active_count() <= threads + 1
+
+
+def test_requests_with_proofs() -> None:
+    key = SigningKey.generate("EdDSA")
+    oauth = Canned(token_type="DPoP").oauth(
+        dpop=DpopUse.ALWAYS, dpop_keys=[DpopKey(key=key.public_jwk)], signer=LocalSigner([key])
+    )
+    oauth.sign_in()
+    answer = httpx2.MockTransport(lambda _: httpx2.Response(200, headers={"dpop-nonce": "nonce"}))
+    with httpx2.Client(auth=oauth, transport=answer) as client:
+        assert grown(lambda: client.post(SERVER)) < 2_000_000
 
 
 def test_failures_and_refusals() -> None:
