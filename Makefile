@@ -61,7 +61,7 @@ conformance: ## Run the official suite: HOST=rust SPEC=2026-07-28, 2025-11-25 or
 $(SPECS:%=conformance-%): conformance-%:
 	tools/with python3 npm -- tests/conformance/run --host $(HOST) --spec $*
 
-WITH_C := tools/with cc=gcc c++=g++ pkg-config json-c.pc=libjson-c-dev libcurl.pc=libcurl4-openssl-dev curl nm=binutils valgrind --
+WITH_C := tools/with cc=gcc c++=g++ pkg-config json-c.pc=libjson-c-dev libcurl.pc=libcurl4-openssl-dev libcrypto.pc=libssl-dev curl nm=binutils valgrind --
 
 .PHONY: c
 c: check-c test-c ## Build the C library, check and test it; `make -C bindings/c install` installs it

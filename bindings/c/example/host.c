@@ -23,6 +23,9 @@ struct host {
     int32_t reach;
     host_observer *observer;
     void *observer_state;
+    struct secrets secrets;
+    /* When the code is worth nothing any more that was shown last. */
+    uint64_t shown_until;
 };
 
 /* Everything beyond would be a server that is never content. */
@@ -74,6 +77,11 @@ void host_observe(struct host *host, host_observer *observer, void *state)
 {
     host->observer = observer;
     host->observer_state = state;
+}
+
+void host_entrust(struct host *host, const struct secrets *secrets)
+{
+    host->secrets = *secrets;
 }
 
 void host_free(struct host **freed)
@@ -228,8 +236,27 @@ static void keep(struct host *host, const mcp_oauth_step *wanted)
     free(record);
 }
 
-/* Another process is refreshing the tokens. */
-static void wait_for_others(struct host *host, const mcp_oauth_step *wanted)
+static void sign(struct host *host, const mcp_oauth_step *wanted)
+{
+    const struct signing signing = {wanted->algorithm, wanted->thumbprint, wanted->input};
+    uint8_t signature[SIGNATURE_MAX];
+    mcp_oauth_slice made = {signature, secrets_sign(&host->secrets, &signing, signature)};
+    if (made.len == 0 || !told(host, mcp_oauth_machine_signed(host->machine, wanted->id, made, now_ms(), &host->step)))
+        decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
+}
+
+static void fetch_assertion(struct host *host, const mcp_oauth_step *wanted)
+{
+    int32_t kind = 0;
+    char *assertion = secrets_fetch(&host->secrets, wanted, &kind);
+    if (assertion == NULL || !told(host, mcp_oauth_machine_assertion_provided(host->machine, wanted->id, kind,
+                                                                              slice(assertion), now_ms(), &host->step)))
+        decline(host, wanted->id, MCP_OAUTH_REFUSAL_UNABLE);
+    forget(assertion);
+}
+
+/* Until it is time, another process is refreshing the tokens, or the person enters a code elsewhere. */
+static void wait_until_due(struct host *host, const mcp_oauth_step *wanted)
 {
     uint64_t now = now_ms();
     while (now < wanted->deadline_ms) {
@@ -238,6 +265,21 @@ static void wait_for_others(struct host *host, const mcp_oauth_step *wanted)
         now = now_ms();
     }
     told(host, mcp_oauth_machine_tick(host->machine, now, &host->step));
+}
+
+static void show_code(struct host *host, const mcp_oauth_step *wanted)
+{
+    if (host->user != HOST_BROWSER) {
+        decline(host, wanted->id, MCP_OAUTH_REFUSAL_NEEDS_USER);
+        return;
+    }
+    /* The same code comes again after each poll: the machine has it as long as it is worth something. */
+    if (host->shown_until != wanted->expires_at_ms)
+        fprintf(stderr, "Open %.*s on any device and enter the code %.*s\n", (int)wanted->verification_uri.len,
+                (const char *)wanted->verification_uri.data, (int)wanted->user_code.len,
+                (const char *)wanted->user_code.data);
+    host->shown_until = wanted->expires_at_ms;
+    wait_until_due(host, wanted);
 }
 
 /* Carries out one action. */
@@ -264,7 +306,16 @@ static void carry_out(struct host *host)
         keep(host, &wanted);
         break;
     case MCP_OAUTH_KIND_WAIT:
-        wait_for_others(host, &wanted);
+        wait_until_due(host, &wanted);
+        break;
+    case MCP_OAUTH_KIND_SIGN:
+        sign(host, &wanted);
+        break;
+    case MCP_OAUTH_KIND_FETCH_ASSERTION:
+        fetch_assertion(host, &wanted);
+        break;
+    case MCP_OAUTH_KIND_SHOW_CODE:
+        show_code(host, &wanted);
         break;
     default:
         /* MCP_OAUTH_KIND_ASK_FOR_CLIENT, which the settings of this example never lead to, and what a later library may
@@ -309,27 +360,48 @@ bool host_sign_out(struct host *host, bool forget_client)
     return host->step.kind == MCP_OAUTH_KIND_SIGNED_OUT;
 }
 
-/* One try, with the token if there is one. */
-static bool try_once(struct host *host, const struct http_request *request, uint64_t *generation,
-                     struct http_reply *reply)
+/* What the request carries, by a token that is good for now. */
+static mcp_oauth_request_headers credentials_for(struct host *host, const struct http_request *request)
 {
     mcp_oauth_request_headers credentials;
-    mcp_oauth_header headers[32];
-    struct http_request authorized = *request;
     mcp_oauth_machine_request_headers(host->machine, request->method, request->url, now_ms(), &credentials);
     if (credentials.credentials == MCP_OAUTH_CREDENTIALS_REFRESH_DUE) {
         told(host, mcp_oauth_machine_refresh(host->machine, now_ms(), &host->step));
         run(host);
         mcp_oauth_machine_request_headers(host->machine, request->method, request->url, now_ms(), &credentials);
     }
+    return credentials;
+}
+
+/* One try, with the token if there is one. */
+static bool try_once(struct host *host, const struct http_request *request, uint64_t *generation,
+                     struct http_reply *reply)
+{
+    enum { ROOM = 32 };
+    mcp_oauth_header headers[ROOM];
+    mcp_oauth_buffer proof = {NULL, 0};
+    struct http_request authorized = *request;
+    mcp_oauth_request_headers credentials = credentials_for(host, request);
+    bool proved = credentials.credentials == MCP_OAUTH_CREDENTIALS_SIGN;
+    if (proved)
+        proof = secrets_prove(&host->secrets, &credentials);
+    if ((proved && proof.data == NULL) || request->header_count > ROOM - 2)
+        return false;
     *generation = credentials.generation;
-    if (credentials.credentials == MCP_OAUTH_CREDENTIALS_READY && request->header_count < 32) {
+    if (proved || credentials.credentials == MCP_OAUTH_CREDENTIALS_READY) {
         for (size_t i = 0; i < request->header_count; i++)
             headers[i] = request->headers[i];
         headers[authorized.header_count++] = (mcp_oauth_header){slice("authorization"), credentials.authorization};
+        if (proved)
+            headers[authorized.header_count++] =
+                (mcp_oauth_header){slice("dpop"), (mcp_oauth_slice){proof.data, proof.len}};
         authorized.headers = headers;
     }
-    return http_exchange(&authorized, reply) == 0;
+    bool answered = http_exchange(&authorized, reply) == 0;
+    mcp_oauth_buffer_free(&proof);
+    if (answered && http_header(reply, "dpop-nonce").data != NULL)
+        mcp_oauth_machine_take_nonce(host->machine, http_header(reply, "dpop-nonce"));
+    return answered;
 }
 
 /* Tells the machine of a 401 or 403. True if the request may be repeated. */

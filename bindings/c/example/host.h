@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "http.h"
+#include "secrets.h"
 #include "store.h"
 
 /* Who is there to sign in. */
@@ -35,6 +36,8 @@ struct host *host_new(const mcp_oauth_config *config, const char *account, struc
 struct host *host_of_callback(const mcp_oauth_config *config, const char *account, struct store *store,
                               const char *callback_url);
 void host_observe(struct host *host, host_observer *observer, void *state);
+/* Nobody signs or vouches before. */
+void host_entrust(struct host *host, const struct secrets *secrets);
 void host_free(struct host **host);
 
 /* Gets a token, with a sign-in if need be. True at rest with a token. */

@@ -1,6 +1,6 @@
 /* Signs in to an MCP server and calls a tool of it:
  *
- *     sign-in [--headless] [--store FOLDER] [--trace] URL [TOOL [ARGUMENTS]]
+ *     sign-in [--headless | --device] [--store FOLDER] [--trace] URL [TOOL [ARGUMENTS]]
  *
  * Without a tool, lists those that there are. Exit codes: 0 done, 1 the server did not answer as it should, 2 wrong
  * usage, 3 a person is needed, 4 the sign-in failed otherwise. */
@@ -16,7 +16,7 @@
 
 static int usage(void)
 {
-    fputs("usage: sign-in [--headless] [--store FOLDER] [--trace] URL [TOOL [ARGUMENTS]]\n", stderr);
+    fputs("usage: sign-in [--headless | --device] [--store FOLDER] [--trace] URL [TOOL [ARGUMENTS]]\n", stderr);
     return 2;
 }
 
@@ -75,7 +75,7 @@ static int run(const mcp_oauth_config *config, struct store *store, enum host_us
     return code;
 }
 
-static mcp_oauth_config *configure(const char *url)
+static mcp_oauth_config *configure(const char *url, mcp_oauth_grant_type grant)
 {
     mcp_oauth_settings *settings = NULL;
     mcp_oauth_config *config = NULL;
@@ -83,6 +83,7 @@ static mcp_oauth_config *configure(const char *url)
     mcp_oauth_settings_new(&settings);
     mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_SERVER_URL, slice(url));
     mcp_oauth_settings_text(settings, MCP_OAUTH_TEXT_SETTING_CLIENT_NAME, slice("Example in C"));
+    mcp_oauth_settings_number(settings, MCP_OAUTH_NUMBER_SETTING_GRANT, (uint64_t)grant);
     if (mcp_oauth_config_new(settings, &error, &config) != MCP_OAUTH_STATUS_OK) {
         print("", error.field, ": ");
         print("", error.problem, "\n");
@@ -105,17 +106,21 @@ static const char *default_folder(char *place, size_t size)
 int main(int count, char **arguments)
 {
     static const struct option OPTIONS[] = {
+        {"device", no_argument, NULL, 'd'},
         {"headless", no_argument, NULL, 'h'},
         {"store", required_argument, NULL, 's'},
         {"trace", no_argument, NULL, 't'},
         {NULL, 0, NULL, 0},
     };
     enum host_user user = HOST_BROWSER;
+    mcp_oauth_grant_type grant = MCP_OAUTH_GRANT_TYPE_AUTHORIZATION_CODE;
     char place[4096];
     const char *folder = default_folder(place, sizeof place);
     bool trace = false;
     for (int option; (option = getopt_long(count, arguments, "", OPTIONS, NULL)) != -1;) {
-        if (option == 'h')
+        if (option == 'd')
+            grant = MCP_OAUTH_GRANT_TYPE_DEVICE_CODE;
+        else if (option == 'h')
             user = HOST_HEADLESS;
         else if (option == 's')
             folder = optarg;
@@ -130,7 +135,7 @@ int main(int count, char **arguments)
         fputs("the library is not the one that this program was made for\n", stderr);
         return 1;
     }
-    mcp_oauth_config *config = configure(arguments[optind]);
+    mcp_oauth_config *config = configure(arguments[optind], grant);
     if (config == NULL)
         return 2;
     struct store *store = file_store_open(folder);
