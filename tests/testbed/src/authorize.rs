@@ -182,6 +182,7 @@ pub(crate) fn judge(
         None => return breach(Rule::Missing, "invalid_request", "response_type"),
         Some(_) => return breach(Rule::Form, "unsupported_response_type", "only code"),
     }
+    client.registered_for("authorization_code")?;
     let challenge = pkce(bench, query)?;
     state(bench, query)?;
     let key = key(bench, query)?;

@@ -97,6 +97,7 @@ pub enum Rule {
     Url,
     /// The MCP message fits its revision.
     Message,
-    /// Grant types, response types, application type and redirect URIs fit together (RFC 7591 §2.1).
+    /// Grant types, response types, application type and redirect URIs fit together (RFC 7591 §2.1), and a client asks for no
+    /// other grants.
     Registration,
 }

@@ -2,7 +2,9 @@
 
 use crate::behaviour::{PreRegistered, Registration};
 use crate::bench::Bench;
+use crate::breach::Rule;
 use crate::jwk::{PublicKey, key_set};
+use crate::refusal::Refusal;
 use crate::state::scopes;
 use serde_json::Value;
 
@@ -32,6 +34,16 @@ impl Client {
     pub(crate) fn may(&self, grant: &str) -> bool {
         let grants = self.grants.as_ref();
         grants.is_none_or(|grants| grants.iter().any(|one| one == grant))
+    }
+
+    /// A client asks for no other grant than those that it is registered for (RFC 6749 §5.2).
+    pub(crate) fn registered_for(&self, grant: &str) -> Result<(), Refusal> {
+        if self.may(grant) {
+            return Ok(());
+        }
+        let what = format!("the client is not registered for {grant}");
+        let rule = Rule::Registration;
+        Err(Refusal::breach(rule, "unauthorized_client", what))
     }
 
     /// Whether it cannot authenticate (RFC 6749 §2.1).

@@ -3,7 +3,6 @@
 use crate::asked::{resource, scope};
 use crate::behaviour::{Endpoint, Issued};
 use crate::bench::Bench;
-use crate::breach::Rule;
 use crate::client_auth::authenticate;
 use crate::form::form;
 use crate::http::{Reply, Request, escaped};
@@ -55,11 +54,7 @@ pub(crate) fn authorize(bench: &mut Bench, issuer: usize, request: &Request) -> 
 fn waiting(bench: &mut Bench, issuer: usize, request: &Request) -> Result<Value, Refusal> {
     let form = form(bench, request, &["resource", "scope"])?;
     let client = authenticate(bench, issuer, request, &form)?;
-    if !client.may(DEVICE_CODE) {
-        let what = "the client is not registered for device codes";
-        let rule = Rule::ClientAuthentication;
-        return Err(Refusal::breach(rule, "unauthorized_client", what));
-    }
+    client.registered_for(DEVICE_CODE)?;
     let resource = resource(bench, bench.behaviour.authorization.resource, &form)?;
     let scope = scope(bench, &client, &form)?;
     let rules = bench.behaviour.device.clone();

@@ -390,7 +390,8 @@ fn accept(bench: &mut Bench, issuer: usize, members: &Pairs<Value>) -> Reply {
     };
     let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
     let (secret, secret_expires_at) = secret.unzip();
-    let asked_grants = members.list("grant_types").unwrap_or_default();
+    let asked_grants = members.list("grant_types");
+    let asked_grants = asked_grants.unwrap_or_else(|| vec!["authorization_code"]);
     let asked_grants = asked_grants.into_iter().map(str::to_owned).collect();
     let client = Client {
         id: client_id.clone(),

@@ -15,15 +15,10 @@ pub(super) const GRANT: Grant = Grant {
 };
 
 fn issue(bench: &mut Bench, asking: &Asking) -> Result<Issue, Refusal> {
-    let unauthorized = |what: &str| {
-        let rule = Rule::ClientAuthentication;
-        Err(Refusal::breach(rule, "unauthorized_client", what))
-    };
     if asking.client.is_public() {
-        return unauthorized("a client that does not authenticate has no credentials");
-    }
-    if !asking.client.may(NAME) {
-        return unauthorized("the client is not registered for client_credentials");
+        let what = "a client that does not authenticate has no credentials";
+        let rule = Rule::ClientAuthentication;
+        return Err(Refusal::breach(rule, "unauthorized_client", what));
     }
     let resource = resource(bench, bench.behaviour.token.resource, &asking.form)?;
     let scope = scope(bench, &asking.client, &asking.form)?;

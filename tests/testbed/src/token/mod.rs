@@ -134,6 +134,7 @@ fn granted(
         JWT_BEARER => assertion::client(bench, issuer, request, &form)?,
         _ => authenticate(bench, issuer, request, &form)?,
     };
+    client.registered_for(grant.name)?;
     let key = proven_key(bench, Verifier::Server(issuer), request, None)?;
     if key.is_none() && bench.behaviour.dpop.offered && bench.behaviour.dpop.required {
         let what = "no DPoP proof, although tokens are bound";

@@ -9,6 +9,7 @@ use ring::signature::{
     RSA_PSS_SHA256, RsaKeyPair,
 };
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) const ALGORITHMS: [&str; 4] = ["ES256", "EdDSA", "RS256", "PS256"];
@@ -71,6 +72,13 @@ impl Key {
 
     pub(crate) fn set(&self) -> Value {
         json!({"keys": [self.public]})
+    }
+
+    /// The thumbprint of a P-256 key (RFC 7638 §3).
+    pub(crate) fn thumbprint(&self) -> String {
+        let (x, y) = (&self.public["x"], &self.public["y"]);
+        let required = format!(r#"{{"crv":"P-256","kty":"EC","x":{x},"y":{y}}}"#);
+        URL_SAFE_NO_PAD.encode(Sha256::digest(required))
     }
 
     fn signature(&self, input: &[u8]) -> Vec<u8> {

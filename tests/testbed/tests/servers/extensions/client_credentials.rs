@@ -109,10 +109,11 @@ async fn clients_that_may_not() {
     });
     let mut none = other.clone();
     none.client_credentials.offered = false;
-    let unauthorized = ("unauthorized_client", Rule::ClientAuthentication);
+    let no_credentials = ("unauthorized_client", Rule::ClientAuthentication);
+    let unauthorized = ("unauthorized_client", Rule::Registration);
     let unsupported = ("unsupported_grant_type", Rule::Form);
     for (behaviour, public, (error, rule)) in [
-        (public, true, unauthorized),
+        (public, true, no_credentials),
         (other, false, unauthorized),
         (none, false, unsupported),
     ] {

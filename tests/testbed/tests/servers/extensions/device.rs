@@ -211,6 +211,9 @@ async fn devices_register() {
         "token_endpoint_auth_method": "none",
     });
     let [mut none, mut code, mut redirect] = [body.clone(), body.clone(), body.clone()];
+    let mut both = body.clone();
+    both["grant_types"] = json!([DEVICE_CODE, "authorization_code"]);
+    both["redirect_uris"] = json!([REDIRECT]);
     none["response_types"] = json!([]);
     code["response_types"] = json!(["code"]);
     redirect["redirect_uris"] = json!([REDIRECT]);
@@ -220,6 +223,8 @@ async fn devices_register() {
         (&redirect, true, 201),
         (&code, true, 400),
         (&body, false, 400),
+        (&both, true, 201),
+        (&both, false, 400),
     ] {
         let setting = setting(|b| b.device.offered = offered).await;
         let request = setting.http.post(setting.url("register")).json(body);

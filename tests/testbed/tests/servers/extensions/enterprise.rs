@@ -152,7 +152,19 @@ async fn identities_that_are_no_good_are_nobodys_fault() {
         let held = setting.held();
         assert_eq!(held, [(Endpoint::TokenExchange, Rule::AssertionReuse)]);
     }
-    let setting = setting(|b| b.enterprise.refused = Some("access_denied".into())).await;
+    // An ID token for another client of the provider.
+    let setting = setting(|_| {}).await;
+    let form = setting.identity();
+    let another = |b: &mut Behaviour| b.enterprise.client.client_id = "another".into();
+    setting.bed.set(another);
+    let request = setting.http.post(setting.bed.expand("{idp}/token"));
+    let request = request.basic_auth("another", Some("secret-at-provider"));
+    let told = setting.told(request.form(&form)).await;
+    assert!(told.text("error_description").contains("another client"));
+    assert_eq!(setting.held(), []);
+
+    let refused = |b: &mut Behaviour| b.enterprise.refused = Some("access_denied".into());
+    let setting = self::setting(refused).await;
     let told = setting.exchanged(&setting.identity()).await;
     assert_eq!(told.text("error"), "access_denied");
     assert_eq!(setting.held(), []);
@@ -205,8 +217,15 @@ async fn wrong_redemptions() {
         assert_eq!(told.text("error"), error);
         assert_eq!(setting.held(), [(Endpoint::Token, rule)]);
     }
-    // Once, at the server that it is for, by a client that shows who it is.
     let setting = setting(nothing).await;
+    let answer = setting.exchanged(&setting.identity()).await;
+    let elsewhere = |b: &mut Behaviour| b.resource_metadata.resource = "{rs}".into();
+    setting.bed.set(elsewhere);
+    let told = setting.redeemed(answer.text("access_token"), &[]).await;
+    assert!(told.text("error_description").contains("another resource"));
+    assert_eq!(setting.held(), [(Endpoint::Token, Rule::Assertion)]);
+    // Once, at the server that it is for, by a client that shows who it is.
+    let setting = self::setting(nothing).await;
     let answer = setting.exchanged(&setting.identity()).await;
     let assertion = answer.text("access_token");
     assert_eq!(setting.redeemed(assertion, &[]).await.status, 200);

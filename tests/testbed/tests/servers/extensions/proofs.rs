@@ -163,17 +163,7 @@ async fn what_is_bound_needs_its_key() {
 #[tokio::test]
 async fn codes_that_name_their_key() {
     let (key, other) = (Key::new(), Key::new());
-    // RFC 7638 §3: the required members in their order.
-    let thumbprint = {
-        use base64::Engine as _;
-        use sha2::Digest as _;
-        let public = &key.public;
-        let text = format!(
-            r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#,
-            public["x"], public["y"]
-        );
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(text))
-    };
+    let thumbprint = key.thumbprint();
     let setting = Setting::new(offered()).await;
     let form = setting.exchange(&[("dpop_jkt", &thumbprint)]).await;
     assert_eq!(setting.proven(&form, &other).await.status, 400);

@@ -141,9 +141,8 @@ async fn a_proof_that_comes_with_a_pushed_request_binds_the_code() {
     behaviour.pushed.offered = true;
     behaviour.dpop.server_nonce = Nonce::Required;
     let (key, other, setting) = (Key::new(), Key::new(), Setting::new(behaviour).await);
-    let verifier = random();
-    let push = async |nonce: Option<&str>, also: &[(&str, &str)]| {
-        let form = [setting.authorization(&verifier), pairs(also)].concat();
+    let push = async |verifier: &str, nonce: Option<&str>, also: &[(&str, &str)]| {
+        let form = [setting.authorization(verifier), pairs(also)].concat();
         let mut claims = proof_claims("POST", &setting.url("par"));
         if let Some(nonce) = nonce {
             claims["nonce"] = nonce.into();
@@ -153,17 +152,23 @@ async fn a_proof_that_comes_with_a_pushed_request_binds_the_code() {
             .told(request.header("DPoP", proof(&key, &claims)))
             .await
     };
-    let told = push(None, &[]).await;
+    let told = push(&random(), None, &[]).await;
     assert_eq!(told.text("error"), "use_dpop_nonce");
     let nonce = told.nonce.unwrap();
-    let answer = push(Some(&nonce), &[]).await;
+    let jkt = other.thumbprint();
+    let told = push(&random(), Some(&nonce), &[("dpop_jkt", &jkt)]).await;
+    assert_eq!(told.text("error"), "invalid_request");
+    let held = setting.held();
+    assert_eq!(held, [(Endpoint::PushedAuthorization, Rule::Binding)]);
+    let verifier = random();
+    let answer = push(&verifier, Some(&nonce), &[]).await;
     let query = reference(CLIENT, answer.text("request_uri"));
     let back = setting.redirected(&query).await;
     setting.bed.set(|b| b.dpop.server_nonce = Nonce::Never);
     let form = setting.redemption(&back["code"], &verifier);
     assert_eq!(setting.proven(&form, &other).await.status, 400);
     assert_eq!(setting.proven(&form, &key).await.status, 200);
-    assert_eq!(setting.held(), [(Endpoint::Token, Rule::Binding)]);
+    assert_eq!(setting.held()[1..], [(Endpoint::Token, Rule::Binding)]);
 }
 
 #[tokio::test]
