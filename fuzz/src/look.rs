@@ -120,7 +120,11 @@ impl Trial {
         }
         let resumed = Machine::resume(self.config.clone(), "", snapshot.expose())
             .unwrap_or_else(|error| panic!("a snapshot of {machine:?} is refused: {error}"));
-        if machine.phase() == PhaseKind::Refreshing {
+        let signs = machine.phase() == PhaseKind::Signing;
+        // What is signed for a refresh is asked for again once the grant was read.
+        if machine.phase() == PhaseKind::Refreshing
+            || (signs && resumed.phase() == PhaseKind::Loading)
+        {
             let reads = matches!(
                 resumed.next(),
                 Next::Do(Action { task: Task::Store(StoreOp::Load { key }), .. })

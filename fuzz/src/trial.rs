@@ -220,7 +220,13 @@ impl Trial {
             if let Some(Task::Http(request)) = asked {
                 accepted::secrets(self, request, &body);
             }
-            let needs_word = matches!(after, PhaseKind::AwaitingCallback | PhaseKind::Exchanging);
+            let needs_word = match after {
+                PhaseKind::AwaitingCallback => true,
+                // What is signed for the exchange waits for the word as well.
+                PhaseKind::Exchanging => phase != PhaseKind::Signing,
+                PhaseKind::Signing => phase == PhaseKind::TakingFlow,
+                _ => false,
+            };
             assert!(
                 acknowledged || after == phase || !needs_word,
                 "{after:?} without the store's word"
