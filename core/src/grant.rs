@@ -75,6 +75,9 @@ pub(crate) struct Tokens {
     /// The thumbprint of the key that they are bound to (RFC 9449 §6): of no use without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bound_to: Option<ArcStr>,
+    /// That of the key that was proved when an access token came that is bound to none: the refresh token may be (RFC 9449 §5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proved_with: Option<ArcStr>,
     /// Who alone may send the refresh token, if somebody is about to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) claim: Option<Claim>,
@@ -442,6 +445,11 @@ impl Tokens {
                 None => "Bearer ",
             })
             && header.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+    }
+
+    /// The thumbprint of the key that a refresh is proved with.
+    pub(crate) fn refresh_key(&self) -> Option<&ArcStr> {
+        self.bound_to.as_ref().or(self.proved_with.as_ref())
     }
 
     /// Whether the access token can be used at `now`, with so much of its life left: at most half of it, so that a new

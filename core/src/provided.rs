@@ -74,6 +74,7 @@ pub(crate) fn read(given: ProvidedTokens, config: &Config) -> Result<Change, Mis
         revocation_endpoint: None,
         audience: None,
         bound_to: None,
+        proved_with: None,
         claim: None,
         unanswered: 0,
     };

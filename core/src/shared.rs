@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::arc_str::ArcStr;
 use crate::config::Config;
 use crate::error::{Advice, Code, Failure, Stage};
 use crate::grant::{Claim, Entry, Grant, Tokens};
@@ -215,10 +216,13 @@ impl Shared {
         self.holds_refresh_token() && self.tokens().is_some_and(known)
     }
 
-    /// Whether a refresh token is held together with the client that it was issued to.
+    /// Whether a refresh token is held together with the client that it was issued to, and the key that goes with it.
     pub(crate) fn holds_refresh_token(&self) -> bool {
         self.current_tokens().is_some_and(|(entry, tokens)| {
-            tokens.refresh_token.is_some() && tokens.client.is_known(&entry.issuer, &self.config)
+            let known = |key: &ArcStr| self.config.bound_key(key).is_some();
+            tokens.refresh_token.is_some()
+                && tokens.client.is_known(&entry.issuer, &self.config)
+                && tokens.refresh_key().is_none_or(known)
         })
     }
 

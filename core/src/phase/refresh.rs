@@ -326,13 +326,10 @@ impl Refreshing {
             return fail(failure.with_status(response.status), true, shared);
         }
         // What is bound stays bound (RFC 9449 §5).
-        let bound = shared
-            .tokens()
-            .is_some_and(|tokens| tokens.bound_to.is_some());
-        let binding = if bound {
-            Binding::Required
-        } else {
-            Binding::None
+        let binding = match shared.tokens() {
+            Some(tokens) if tokens.bound_to.is_some() => Binding::Required,
+            Some(tokens) if tokens.proved_with.is_some() => Binding::Wanted,
+            _ => Binding::None,
         };
         match TokenAnswer::parse(response.status, response.body, binding) {
             TokenAnswer::Tokens(issued) => {
@@ -350,7 +347,7 @@ impl Refreshing {
                     refresh_token: tokens.refresh_token.clone(),
                     issuer: issuer.clone(),
                     audience: tokens.audience.clone(),
-                    key: tokens.bound_to.clone(),
+                    key: tokens.refresh_key().cloned(),
                 };
                 let earlier = tokens.granted.clone();
                 // So does what was granted, unless the server says otherwise.
@@ -508,7 +505,7 @@ impl Refreshing {
 impl Sender for Refreshing {
     fn needs(&self, shared: &Shared) -> Option<Needs> {
         let (entry, tokens, client) = self.subject(shared)?;
-        let key = tokens.bound_to.as_ref();
+        let key = tokens.refresh_key();
         let url = &tokens.token_endpoint;
         let needs = Needs::of(&client, &entry.issuer, url, key);
         Some(needs.known_as(tokens.audience.as_ref()))

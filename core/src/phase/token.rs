@@ -385,6 +385,11 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
         shared.note(Decision::ScopeNarrowed);
     }
     let now = shared.now();
+    let (bound_to, proved_with) = if issued.bound {
+        (asked.key, None)
+    } else {
+        (None, asked.key)
+    };
     Tokens {
         authorization: issued.authorization,
         refresh_token,
@@ -400,7 +405,8 @@ pub(super) fn tokens(issued: IssuedTokens, asked: Asked<'_>, shared: &mut Shared
         token_endpoint: asked.token_endpoint,
         revocation_endpoint: asked.revocation_endpoint,
         audience: asked.audience,
-        bound_to: asked.key.filter(|_| issued.bound),
+        bound_to,
+        proved_with,
         claim: None,
         unanswered: 0,
     }
