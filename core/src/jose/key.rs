@@ -356,7 +356,7 @@ mod tests {
         );
     }
 
-    // DPP-02, CCR-06, CCR-13
+    // DPP-02, DPP-13, CCR-06, CCR-13
     #[test]
     fn private_weak_and_unknown_keys_are_refused() {
         for (jwk, fault) in [
