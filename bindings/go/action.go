@@ -30,6 +30,12 @@ func (d *driver) carryOut(ctx context.Context, f *flow, step *machine.Step) erro
 		return d.provide(ctx, f, next)
 	case machine.Wait:
 		return d.wait(ctx, next)
+	case machine.Sign:
+		return d.sign(ctx, f, next)
+	case machine.FetchAssertion:
+		return d.fetchAssertion(ctx, f, next)
+	case machine.ShowCode:
+		return d.showCode(ctx, f, next)
 	default:
 		return errUnknownAction
 	}
@@ -220,7 +226,7 @@ func (d *driver) stored(f *flow, id uint64, failure error) error {
 	return err
 }
 
-// wait lets another process refresh the tokens.
+// wait does nothing until then: another process refreshes the tokens, or a person signs in on another device.
 func (d *driver) wait(ctx context.Context, next *machine.Next) error {
 	clock := time.NewTimer(d.until(next.Until))
 	defer clock.Stop()
@@ -253,6 +259,55 @@ func (d *driver) provide(ctx context.Context, f *flow, next *machine.Next) error
 		return m.ClientProvided(next.ID, client, now)
 	})
 	return d.taken(f, next.ID, err)
+}
+
+var (
+	errNoSigner     = errors.New("mcpoauth: there is a key in the settings, and no signer in the options")
+	errNoAssertions = errors.New("mcpoauth: the grant needs a source of assertions in the options")
+	errShowsNoCode  = errors.New("mcpoauth: the user agent shows no codes")
+)
+
+func (d *driver) sign(ctx context.Context, f *flow, next *machine.Next) error {
+	if d.signer == nil {
+		return d.decline(f, next.ID, errNoSigner)
+	}
+	signature, err := d.signer.Sign(ctx, next.Signing)
+	if err != nil {
+		return d.decline(f, next.ID, err)
+	}
+	_, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		return m.Signed(next.ID, signature, now)
+	})
+	return d.taken(f, next.ID, err)
+}
+
+func (d *driver) fetchAssertion(ctx context.Context, f *flow, next *machine.Next) error {
+	if d.assertions == nil {
+		return d.decline(f, next.ID, errNoAssertions)
+	}
+	assertion, err := d.assertions(ctx, next.Assertion)
+	if err != nil {
+		return d.decline(f, next.ID, err)
+	}
+	_, err = d.answer(func(m *machine.Machine, now time.Time) (machine.Step, error) {
+		return m.AssertionProvided(next.ID, assertion, now)
+	})
+	return d.taken(f, next.ID, err)
+}
+
+// showCode shows a code once, and waits until the machine looks whether the person has entered it.
+func (d *driver) showCode(ctx context.Context, f *flow, next *machine.Next) error {
+	agent, ok := d.agent.(CodeUserAgent)
+	if !ok {
+		return d.decline(f, next.ID, errShowsNoCode)
+	}
+	if f.code != next.Code.UserCode {
+		if err := agent.ShowCode(ctx, userCode(next)); err != nil {
+			return d.decline(f, next.ID, err)
+		}
+		f.code = next.Code.UserCode
+	}
+	return d.wait(ctx, next)
 }
 
 // decline tells the machine that an action was not carried out, and why.

@@ -170,7 +170,7 @@ func BenchmarkCall(b *testing.B) {
 		signedIn(b, handler)
 		now := time.Now()
 		measure(b, func() {
-			if credentials, _, _, err := handler.driver.machine.Authorization("POST", cannedServer, now); credentials != machine.Ready {
+			if headers, err := handler.driver.machine.RequestHeaders("POST", cannedServer, now); headers.Credentials != machine.Ready {
 				b.Fatal(err)
 			}
 		})

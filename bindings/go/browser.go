@@ -12,7 +12,7 @@ import (
 )
 
 // SystemBrowser opens pages in the user's own browser, and listens on loopback for the way back (RFC 8252). It is the user
-// agent of a [Config] that names none.
+// agent of [Options] that name none.
 //
 // Tried in order: the commands of the environment variable BROWSER (separated by ":", or ";" on Windows; arguments by
 // blanks; %s stands for the URL, which otherwise comes last), then the platform's own opener. No shell is involved.
@@ -22,6 +22,9 @@ type SystemBrowser struct {
 	KeepPort bool
 	// Show is called where no browser can be opened, so that the user may copy the URL to one. Nil: the sign-in fails then.
 	Show func(*Page)
+	// CodeShown is called with a code for another device, under the grant [DeviceCode]. Nil: the code is printed on the standard
+	// error.
+	CodeShown func(*UserCode)
 }
 
 // browserPatience: a browser that fails does so at once; one that still runs by then is a browser.

@@ -2,6 +2,7 @@ package mcpoauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,7 +26,7 @@ func (d *driver) holdsTokens(ctx context.Context) (bool, error) {
 		return kind == machine.Authorized, nil
 	}
 	credentials, _, err := d.authorization(http.MethodPost, d.config.ServerURL())
-	return credentials == machine.Ready || credentials == machine.RefreshDue, err
+	return err == nil && credentials != machine.Absent, err
 }
 
 // authorization is what a request should carry, as far as that is known without doing anything.
@@ -35,16 +36,45 @@ func (d *driver) authorization(method, url string) (machine.Credentials, credent
 	if d.closed {
 		return 0, credential{}, ErrClosed
 	}
-	credentials, value, generation, err := d.machine.Authorization(method, url, d.now())
-	return credentials, credential{value, generation, d.step.Deadline}, err
+	headers, err := d.machine.RequestHeaders(method, url, d.now())
+	return headers.Credentials, credential{headers.Authorization, headers.Generation, headers.Draft, d.step.Deadline}, err
 }
 
 // credential is a token as it goes into a request.
 type credential struct {
 	value      string
 	generation uint64
+	// draft is what this one request is to prove, for a token that is bound to a key; otherwise nil.
+	draft *SignRequest
 	// renewal is when to ask again.
 	renewal time.Time
+}
+
+// ErrBound: the token is bound to a key (RFC 9449): it works in requests through [Handler.Transport] alone, which adds the proofs.
+var ErrBound = errors.New("mcpoauth: the token is bound to a key, so that requests must go through Handler.Transport")
+
+// prove signs what a request is to prove.
+func (d *driver) prove(ctx context.Context, draft *SignRequest) (Secret, error) {
+	if d.signer == nil {
+		return "", errNoSigner
+	}
+	signature, err := d.signer.Sign(ctx, draft)
+	if err != nil {
+		return "", fmt.Errorf("mcpoauth: there is no proof for the request: %w", err)
+	}
+	return draft.Compact(signature)
+}
+
+// takeNonce hands over what the next proofs must name, if the server says so.
+func (d *driver) takeNonce(response *http.Response) {
+	nonce := response.Header.Get("DPoP-Nonce")
+	if nonce == "" {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	// A machine that was closed needs none.
+	_ = d.machine.TakeNonce(nonce)
 }
 
 // credential is the one for a request, refreshed if that is due; zero if none is held, or none for this URL.
@@ -54,7 +84,7 @@ func (d *driver) credential(ctx context.Context, method, url string) (credential
 		switch {
 		case err != nil:
 			return credential{}, err
-		case credentials == machine.Ready:
+		case credentials == machine.Ready, credentials == machine.ProofDue:
 			return held, nil
 		}
 		d.mu.Lock()
@@ -80,6 +110,9 @@ func (d *driver) token(ctx context.Context, method, url string) (*oauth2.Token, 
 	held, err := d.credential(ctx, method, url)
 	if err != nil || held.value == "" {
 		return nil, err
+	}
+	if held.draft != nil {
+		return nil, ErrBound
 	}
 	if held.renewal.IsZero() {
 		held.renewal = d.expiry(ctx, held.generation)

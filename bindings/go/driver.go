@@ -24,7 +24,10 @@ type host struct {
 	network sender
 	trace   func(Decision)
 	client  func(ctx context.Context, issuer, redirectURI string) (Client, error)
-	now     func() time.Time
+	// signer and assertions are nil if there is none.
+	signer     Signer
+	assertions AssertionSource
+	now        func() time.Time
 }
 
 // sender sends requests within their limits.
@@ -85,6 +88,8 @@ type flow struct {
 
 	redirect *Redirect
 	reach    machine.Reach
+	// code is the one that the person was shown.
+	code string
 	// trouble is what went wrong on our side, behind the failure of the flow.
 	trouble error
 }

@@ -38,15 +38,17 @@ func New(settings Settings, options *Options) (*Handler, error) {
 		return nil, fmt.Errorf("mcpoauth: %w", err)
 	}
 	host := &host{
-		config:  config,
-		account: options.Account,
-		key:     key,
-		store:   options.Store,
-		agent:   options.UserAgent,
-		network: theNetwork(),
-		trace:   options.Trace,
-		client:  options.Client,
-		now:     time.Now,
+		config:     config,
+		account:    options.Account,
+		key:        key,
+		store:      options.Store,
+		agent:      options.UserAgent,
+		network:    theNetwork(),
+		trace:      options.Trace,
+		client:     options.Client,
+		signer:     options.Signer,
+		assertions: options.Assertions,
+		now:        time.Now,
 	}
 	if host.store == nil {
 		if host.store, err = DefaultStore(); err != nil {
@@ -135,13 +137,18 @@ func (h *Handler) token(ctx context.Context) (*oauth2.Token, error) {
 var errNoToken = errors.New("mcpoauth: the token expired at once")
 
 // TokenSource implements OAuthHandler of the official SDK. It is nil where no token is held: the request goes without, and
-// Authorize is called when the server minds. The context must live as long as the source.
+// Authorize is called when the server minds. It gives no token that is bound to a key, which [Handler.Transport] alone can use.
+// The context must live as long as the source.
 func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	if held, err := h.get().holdsTokens(ctx); err != nil || !held {
 		return nil, err
 	}
 	return tokenSource(func() (*oauth2.Token, error) {
-		return h.get().token(ctx, http.MethodPost, h.get().config.ServerURL())
+		token, err := h.get().token(ctx, http.MethodPost, h.get().config.ServerURL())
+		if errors.Is(err, ErrBound) {
+			return nil, nil
+		}
+		return token, err
 	}), nil
 }
 
@@ -153,7 +160,8 @@ func isFailure(err error) bool {
 
 // Authorize implements OAuthHandler of the official SDK. It answers a 401 or 403 of the server: it refreshes, asks for more
 // scopes or signs in, as the challenge demands. The request is to be repeated when it returns nil. Where authorization cannot
-// mend the answer it returns nil too, so that the answer to the repeated request is what the caller sees.
+// mend the answer it returns nil too, so that the answer to the repeated request is what the caller sees. Where the token is
+// bound to a key and the request did not go through [Handler.Transport], no repetition could help, and the error is [ErrBound].
 func (h *Handler) Authorize(ctx context.Context, request *http.Request, response *http.Response) error {
 	if request == nil || response == nil {
 		return errNoAnswer
@@ -163,9 +171,18 @@ func (h *Handler) Authorize(ctx context.Context, request *http.Request, response
 		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxDrained))
 		_ = response.Body.Close()
 	}
-	_, err := h.get().recover(ctx, request, response)
+	h.get().takeNonce(response)
+	if _, err := h.get().recover(ctx, request, response); err != nil || hasProof(request) || hasProof(response.Request) {
+		return err
+	}
+	credentials, _, err := h.get().authorization(request.Method, request.URL.String())
+	if err == nil && credentials == machine.ProofDue {
+		return ErrBound
+	}
 	return err
 }
+
+func hasProof(request *http.Request) bool { return request != nil && request.Header.Get("DPoP") != "" }
 
 const maxDrained = 64 << 10
 

@@ -24,6 +24,14 @@ type (
 	Endpoints = machine.Endpoints
 	// ClientDocument is a client ID metadata document that you publish.
 	ClientDocument = machine.ClientDocument
+	// GrantType is how tokens are got.
+	GrantType = machine.GrantType
+	// DPoPUse says whether tokens are bound to a key.
+	DPoPUse = machine.DPoPUse
+	// DPoPKey is the public half of a key that tokens are bound to.
+	DPoPKey = machine.DPoPKey
+	// IdentityProvider is who knows the user, and as which client we are known there.
+	IdentityProvider = machine.IdentityProvider
 	// Deviations from the specification that a server may need.
 	Deviations = machine.Deviations
 	// PinnedIssuer is a pair of issuers.
@@ -45,6 +53,42 @@ type (
 	Grant = machine.Grant
 )
 
+// How tokens are got; see [machine.Settings] for what each needs.
+const (
+	// AuthorizationCode: a user signs in, in a browser.
+	AuthorizationCode = machine.AuthorizationCode
+	// DeviceCode: a user signs in, in the browser of another device. Options.UserAgent shows them a code.
+	DeviceCode = machine.DeviceCode
+	// ClientCredentials: the client itself is authorized.
+	ClientCredentials = machine.ClientCredentials
+	// WorkloadIdentity: the workload is known to its platform. Options.Assertions says who it is.
+	WorkloadIdentity = machine.WorkloadIdentity
+	// EnterpriseManaged: the user is known to the identity provider of their enterprise. Options.Assertions says who it is.
+	EnterpriseManaged = machine.EnterpriseManaged
+)
+
+// Whether tokens are bound to a key, so that a thief cannot use them.
+const (
+	// DPoPNever: no.
+	DPoPNever = machine.DPoPNever
+	// DPoPWhenSupported: where the authorization server says that it can, or the resource demands it.
+	DPoPWhenSupported = machine.DPoPWhenSupported
+	// DPoPAlways: a token that is not bound is refused.
+	DPoPAlways = machine.DPoPAlways
+)
+
+// How a client authenticates at the token endpoint.
+const (
+	// NoSecret is for a public client.
+	NoSecret = machine.NoSecret
+	// ClientSecretBasic sends the secret in the Authorization header.
+	ClientSecretBasic = machine.ClientSecretBasic
+	// ClientSecretPost sends the secret in the body.
+	ClientSecretPost = machine.ClientSecretPost
+	// PrivateKeyJWT signs an assertion with the key of Settings.ClientKey.
+	PrivateKeyJWT = machine.PrivateKeyJWT
+)
+
 // Options say what a [Handler] works with. The zero value is right for a desktop program.
 type Options struct {
 	// Account tells apart several accounts at one server; empty for the only one.
@@ -59,4 +103,8 @@ type Options struct {
 	// Client has a client for an authorization server that registers none itself, registered with this very issuer and
 	// redirect URI. Asked only if Settings.AskForClient says so.
 	Client func(ctx context.Context, issuer, redirectURI string) (Client, error)
+	// Signer signs with the private halves of Settings.ClientKey and Settings.DPoPKeys. Needed where there is one of these.
+	Signer Signer
+	// Assertions says who the workload or the user is, for the grants that need it.
+	Assertions AssertionSource
 }

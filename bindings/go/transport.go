@@ -10,7 +10,8 @@ import (
 )
 
 // Transport gives an HTTP transport that puts the token on each request to the server and, when the server answers 401 or
-// 403, gets authorized and repeats the request. Base carries the requests out; nil stands for [http.DefaultTransport].
+// 403, gets authorized and repeats the request. Where the token is bound to a key (RFC 9449), each request and each repetition
+// has a proof of its own. Base carries the requests out; nil stands for [http.DefaultTransport].
 //
 // The token goes to URLs of the resource that it was issued for, and nowhere else. Requests to other origins, and those that
 // bring an Authorization header of their own, pass through as they are. A request is repeated if it has no body or a GetBody,
@@ -47,6 +48,9 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		response, err := t.base.RoundTrip(outgoing)
+		if err == nil {
+			t.driver.takeNonce(response)
+		}
 		if err != nil || !refused(response) || request.Method == http.MethodDelete || repeats == maxRepeats {
 			return response, err
 		}
@@ -73,6 +77,13 @@ func (t *transport) authorized(request *http.Request, repeats int) (*http.Reques
 	outgoing := request.Clone(request.Context())
 	if held.value != "" {
 		outgoing.Header.Set("Authorization", held.value)
+	}
+	if held.draft != nil {
+		proof, err := t.driver.prove(request.Context(), held.draft)
+		if err != nil {
+			return nil, err
+		}
+		outgoing.Header.Set("DPoP", string(proof))
 	}
 	if repeats > 0 && request.GetBody != nil {
 		if outgoing.Body, err = request.GetBody(); err != nil {

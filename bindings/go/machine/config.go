@@ -78,6 +78,7 @@ type writer struct {
 func (w *writer) settings(s *Settings) {
 	w.text(C.MCP_OAUTH_TEXT_SETTING_SERVER_URL, "server_url", s.ServerURL)
 	w.number(C.MCP_OAUTH_NUMBER_SETTING_REACH, "reach", uint64(s.Reach))
+	w.number(C.MCP_OAUTH_NUMBER_SETTING_GRANT, "grant", grantTypes.number(s.Grant))
 	w.text(C.MCP_OAUTH_TEXT_SETTING_CLIENT_NAME, "client_name", s.ClientName)
 	w.text(C.MCP_OAUTH_TEXT_SETTING_CLIENT_URI, "client_uri", s.ClientURI)
 	w.text(C.MCP_OAUTH_TEXT_SETTING_LOGO_URI, "logo_uri", s.LogoURI)
@@ -87,6 +88,8 @@ func (w *writer) settings(s *Settings) {
 	w.text(C.MCP_OAUTH_TEXT_SETTING_INITIAL_ACCESS_TOKEN, "initial_access_token", string(s.InitialAccessToken))
 	w.preregistered(s.Preregistered)
 	w.clientDocument(s.ClientDocument)
+	w.text(C.MCP_OAUTH_TEXT_SETTING_CLIENT_KEY, "client_key", s.ClientKey)
+	w.text(C.MCP_OAUTH_TEXT_SETTING_ASSERTION_TYP, "assertion_typ", s.AssertionType)
 	w.flag(C.MCP_OAUTH_FLAG_SETTING_DYNAMIC_REGISTRATION, s.NoDynamicRegistration, 0)
 	w.flag(C.MCP_OAUTH_FLAG_SETTING_ASK_FOR_CLIENT, s.AskForClient, 1)
 	w.text(C.MCP_OAUTH_TEXT_SETTING_REDIRECT_URI, "redirect_uri", s.RedirectURI)
@@ -101,6 +104,14 @@ func (w *writer) settings(s *Settings) {
 	for _, parameter := range s.TokenParameters {
 		w.pair(C.MCP_OAUTH_PAIR_SETTING_TOKEN_PARAMETER, "token_parameters", parameter.Name, parameter.Value)
 	}
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_PUSHED_AUTHORIZATION, s.PushedAuthorization, 1)
+	w.number(C.MCP_OAUTH_NUMBER_SETTING_DPOP, "dpop", dpopUses.number(s.DPoP))
+	for _, key := range s.DPoPKeys {
+		w.pair(C.MCP_OAUTH_PAIR_SETTING_DPOP_KEY, "dpop_keys", key.Issuer, key.JWK)
+	}
+	w.identityProvider(s.IdentityProvider)
+	w.text(C.MCP_OAUTH_TEXT_SETTING_WORKLOAD_AUDIENCE, "workload_audience", s.WorkloadAudience)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_REVOKE_ON_SIGN_OUT, s.NoRevocation, 0)
 	w.text(C.MCP_OAUTH_TEXT_SETTING_AUTHORIZATION_SERVER, "authorization_server", s.AuthorizationServer)
 	w.flag(C.MCP_OAUTH_FLAG_SETTING_REQUIRE_ISSUER_IDENTIFICATION, s.RequireIssuerIdentification, 1)
 	w.deviations(&s.Deviations)
@@ -110,18 +121,33 @@ func (w *writer) settings(s *Settings) {
 	w.text(C.MCP_OAUTH_TEXT_SETTING_USER_AGENT, "user_agent", s.UserAgent)
 }
 
-var authMethods = map[AuthMethod]uint64{
-	NoSecret:          C.MCP_OAUTH_AUTH_METHOD_NONE,
-	ClientSecretBasic: C.MCP_OAUTH_AUTH_METHOD_CLIENT_SECRET_BASIC,
-	ClientSecretPost:  C.MCP_OAUTH_AUTH_METHOD_CLIENT_SECRET_POST,
-}
+// named are the numbers of names.
+type named[N ~string] map[N]uint64
 
-// authMethod is the number of a method: 0 for an empty one, out of range for one that nobody knows.
-func authMethod(method AuthMethod) uint64 {
-	if method == "" {
-		return C.MCP_OAUTH_AUTH_METHOD_UNSAID
+var (
+	authMethods = named[AuthMethod]{
+		NoSecret:          C.MCP_OAUTH_AUTH_METHOD_NONE,
+		ClientSecretBasic: C.MCP_OAUTH_AUTH_METHOD_CLIENT_SECRET_BASIC,
+		ClientSecretPost:  C.MCP_OAUTH_AUTH_METHOD_CLIENT_SECRET_POST,
+		PrivateKeyJWT:     C.MCP_OAUTH_AUTH_METHOD_PRIVATE_KEY_JWT,
 	}
-	if number, known := authMethods[method]; known {
+	grantTypes = named[GrantType]{
+		AuthorizationCode: C.MCP_OAUTH_GRANT_TYPE_AUTHORIZATION_CODE,
+		DeviceCode:        C.MCP_OAUTH_GRANT_TYPE_DEVICE_CODE,
+		ClientCredentials: C.MCP_OAUTH_GRANT_TYPE_CLIENT_CREDENTIALS,
+		WorkloadIdentity:  C.MCP_OAUTH_GRANT_TYPE_WORKLOAD_IDENTITY,
+		EnterpriseManaged: C.MCP_OAUTH_GRANT_TYPE_ENTERPRISE_MANAGED,
+	}
+	dpopUses = named[DPoPUse]{
+		DPoPNever:         C.MCP_OAUTH_DPOP_USE_NEVER,
+		DPoPWhenSupported: C.MCP_OAUTH_DPOP_USE_WHEN_SUPPORTED,
+		DPoPAlways:        C.MCP_OAUTH_DPOP_USE_ALWAYS,
+	}
+)
+
+// number is the number of a name: 0 for an empty one, which says nothing, and out of range for one that nobody knows.
+func (n named[N]) number(name N) uint64 {
+	if number, known := n[name]; known || name == "" {
 		return number
 	}
 	return 1 << 20
@@ -136,7 +162,7 @@ func (w *writer) preregistered(client *Preregistered) {
 	w.put(field, C.mcp_oauth_settings_text(w.handle, C.MCP_OAUTH_TEXT_SETTING_PREREGISTERED_ISSUER, textIn(client.Issuer)))
 	w.text(C.MCP_OAUTH_TEXT_SETTING_PREREGISTERED_CLIENT_ID, field, client.ClientID)
 	w.text(C.MCP_OAUTH_TEXT_SETTING_PREREGISTERED_CLIENT_SECRET, field, string(client.ClientSecret))
-	w.number(C.MCP_OAUTH_NUMBER_SETTING_PREREGISTERED_AUTH_METHOD, field, authMethod(client.AuthMethod))
+	w.number(C.MCP_OAUTH_NUMBER_SETTING_PREREGISTERED_AUTH_METHOD, field, authMethods.number(client.AuthMethod))
 	if endpoints := client.Endpoints; endpoints != nil {
 		w.text(C.MCP_OAUTH_TEXT_SETTING_PREREGISTERED_AUTHORIZATION_ENDPOINT, field, endpoints.Authorization)
 		w.text(C.MCP_OAUTH_TEXT_SETTING_PREREGISTERED_TOKEN_ENDPOINT, field, endpoints.Token)
@@ -151,6 +177,21 @@ func (w *writer) clientDocument(document *ClientDocument) {
 	const field = "client_document"
 	w.put(field, C.mcp_oauth_settings_text(w.handle, C.MCP_OAUTH_TEXT_SETTING_CLIENT_DOCUMENT_URL, textIn(document.URL)))
 	w.list(C.MCP_OAUTH_LIST_SETTING_CLIENT_DOCUMENT_REDIRECT_URIS, field, document.RedirectURIs)
+	w.number(C.MCP_OAUTH_NUMBER_SETTING_CLIENT_DOCUMENT_AUTH_METHOD, field, authMethods.number(document.AuthMethod))
+}
+
+func (w *writer) identityProvider(provider *IdentityProvider) {
+	if provider == nil {
+		return
+	}
+	const field = "identity_provider"
+	// Even if it is empty: a provider without a name is to be refused.
+	issuer := textIn(provider.Issuer)
+	w.put(field, C.mcp_oauth_settings_text(w.handle, C.MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_ISSUER, issuer))
+	w.text(C.MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_TOKEN_ENDPOINT, field, provider.TokenEndpoint)
+	w.text(C.MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_CLIENT_ID, field, provider.ClientID)
+	w.text(C.MCP_OAUTH_TEXT_SETTING_IDENTITY_PROVIDER_CLIENT_SECRET, field, string(provider.ClientSecret))
+	w.number(C.MCP_OAUTH_NUMBER_SETTING_IDENTITY_PROVIDER_AUTH_METHOD, field, authMethods.number(provider.AuthMethod))
 }
 
 func (w *writer) deviations(d *Deviations) {
@@ -163,6 +204,7 @@ func (w *writer) deviations(d *Deviations) {
 	w.flag(C.MCP_OAUTH_FLAG_SETTING_OMIT_RESOURCE, d.OmitResource, 1)
 	w.flag(C.MCP_OAUTH_FLAG_SETTING_RETRY_REFRESH_WITHOUT_RESOURCE, d.RetryRefreshWithoutResource, 1)
 	w.flag(C.MCP_OAUTH_FLAG_SETTING_DEFAULT_ENDPOINTS, d.DefaultEndpoints, 1)
+	w.flag(C.MCP_OAUTH_FLAG_SETTING_ASSUME_ID_JAG, d.AssumeIDJAG, 1)
 	w.text(C.MCP_OAUTH_TEXT_SETTING_EXTRA_ISS, "extra_iss", d.ExtraIss)
 	w.flag(C.MCP_OAUTH_FLAG_SETTING_SAME_ORIGIN_ENDPOINTS, d.SameOriginEndpoints, 1)
 }

@@ -118,18 +118,6 @@ const (
 	StoreFailed StoreResult = 5
 )
 
-// Credentials say what a request to the MCP server should carry.
-type Credentials uint8
-
-const (
-	// Ready: send the authorization.
-	Ready Credentials = 1
-	// RefreshDue: the token has expired or soon will: give the machine Refresh and ask again.
-	RefreshDue Credentials = 2
-	// Absent: no token is held, or none for this URL. Send the request without.
-	Absent Credentials = 3
-)
-
 var (
 	// ErrMisuse: an event that the host should not have given; nothing changed. Every *[Misuse] is one.
 	ErrMisuse = errors.New("machine: a call that the host should not have made")

@@ -69,6 +69,14 @@ func (r *replay) feed(name string, body any, id uint64) (any, error) {
 	case "client_provided":
 		client := Client{text("client_id"), Secret(text("client_secret")), AuthMethod(text("auth_method"))}
 		return r.give(func(now time.Time) (Step, error) { return r.machine.ClientProvided(id, client, now) })
+	case "signed":
+		signature := signatureOf(int(integer(body)))
+		return r.twice(func(now time.Time) (Step, error) { return r.machine.Signed(id, signature, now) })
+	case "assertion_provided":
+		kinds := map[string]AssertionKind{"jwt": JWT, "id_token": IDToken, "refresh_token": RefreshToken, "saml2": SAML2}
+		assertion := Assertion{Secret(text("token")), kinds[text("kind")]}
+		r.fleeting = append(r.fleeting, text("token"))
+		return r.give(func(now time.Time) (Step, error) { return r.machine.AssertionProvided(id, assertion, now) })
 	case "declined":
 		refusal := map[string]Refusal{"needs_user": NeedsUser, "denied": Denied, "unable": Unable}[whole]
 		return r.give(func(now time.Time) (Step, error) { return r.machine.Declined(id, refusal, now) })

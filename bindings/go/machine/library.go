@@ -166,6 +166,8 @@ var (
 		C.MCP_OAUTH_STATUS_MISUSE_CLIENT_ID:                "client_id",
 		C.MCP_OAUTH_STATUS_MISUSE_CLIENT_SECRET:            "client_secret",
 		C.MCP_OAUTH_STATUS_MISUSE_TOKENS:                   "tokens",
+		C.MCP_OAUTH_STATUS_MISUSE_SIGNATURE:                "signature",
+		C.MCP_OAUTH_STATUS_MISUSE_ASSERTION:                "assertion",
 		C.MCP_OAUTH_STATUS_BAD_ARGUMENT:                    "bad_argument",
 	}
 	recordErrors = map[C.mcp_oauth_status]string{

@@ -5,104 +5,10 @@
 package machine
 
 /*
-#include <stdlib.h>
-#include <mcp_oauth.h>
-
-// A machine and the step that it was last at. It lies in C's memory, where Go need not look for pointers of its own in it.
-typedef struct {
-	mcp_oauth_machine *machine;
-	mcp_oauth_step step;
-	mcp_oauth_request_headers headers;
-} lodging;
-
-// Texts go in as pointer and length: those, too, hold no pointers that Go would have to look for.
-static mcp_oauth_slice slice(const uint8_t *data, size_t len) {
-	return (mcp_oauth_slice){data, len};
-}
-
-static void evict(lodging *l) {
-	mcp_oauth_machine_free(&l->machine);
-	free(l);
-}
-
-static mcp_oauth_status next(lodging *l) {
-	return mcp_oauth_machine_next(l->machine, &l->step);
-}
-
-static mcp_oauth_status request_headers(lodging *l, const uint8_t *method, size_t method_len, const uint8_t *url,
-                                        size_t url_len, uint64_t now_ms) {
-	return mcp_oauth_machine_request_headers(l->machine, slice(method, method_len), slice(url, url_len), now_ms, &l->headers);
-}
-
-static mcp_oauth_status connect_(lodging *l, uint64_t now_ms) {
-	return mcp_oauth_machine_connect(l->machine, now_ms, &l->step);
-}
-
-static mcp_oauth_status challenge(lodging *l, uint32_t status, const mcp_oauth_slice *lines, size_t count,
-                                  uint64_t generation, uint64_t now_ms) {
-	return mcp_oauth_machine_challenge(l->machine, status, lines, count, generation, now_ms, &l->step);
-}
-
-// The two header fields that the machine reads, as an array.
-static mcp_oauth_status reply(lodging *l, uint64_t id, uint32_t status, const uint8_t *location, size_t location_len,
-                              const uint8_t *retry_after, size_t retry_after_len, const uint8_t *body, size_t body_len,
-                              uint64_t now_ms) {
-	const mcp_oauth_header headers[] = {
-		{slice((const uint8_t *)"location", 8), slice(location, location_len)},
-		{slice((const uint8_t *)"retry-after", 11), slice(retry_after, retry_after_len)},
-	};
-	size_t first = location_len ? 0 : 1;
-	size_t end = retry_after_len ? 2 : 1;
-	return mcp_oauth_machine_reply(l->machine, id, status, headers + first, end - first, slice(body, body_len), now_ms,
-	                               &l->step);
-}
-
-static mcp_oauth_status unreachable(lodging *l, uint64_t id, int32_t cause, uint64_t now_ms) {
-	return mcp_oauth_machine_unreachable(l->machine, id, cause, now_ms, &l->step);
-}
-
-static mcp_oauth_status redirect_bound(lodging *l, uint64_t id, const uint8_t *uri, size_t len, uint64_t now_ms) {
-	return mcp_oauth_machine_redirect_bound(l->machine, id, slice(uri, len), now_ms, &l->step);
-}
-
-static mcp_oauth_status callback(lodging *l, int32_t form, const uint8_t *text, size_t len, uint64_t now_ms) {
-	return mcp_oauth_machine_callback(l->machine, form, slice(text, len), now_ms, &l->step);
-}
-
-static mcp_oauth_status client_provided(lodging *l, uint64_t id, const uint8_t *client_id, size_t client_id_len,
-                                        const uint8_t *secret, size_t secret_len, int32_t method, uint64_t now_ms) {
-	return mcp_oauth_machine_client_provided(l->machine, id, slice(client_id, client_id_len),
-	                                         slice(secret_len ? secret : NULL, secret_len), method, now_ms, &l->step);
-}
-
-static mcp_oauth_status declined(lodging *l, uint64_t id, int32_t refusal, uint64_t now_ms) {
-	return mcp_oauth_machine_declined(l->machine, id, refusal, now_ms, &l->step);
-}
-
-static mcp_oauth_status stored(lodging *l, uint64_t id, int32_t result, const uint8_t *record, size_t len, uint64_t now_ms) {
-	return mcp_oauth_machine_stored(l->machine, id, result, slice(record, len), now_ms, &l->step);
-}
-
-static mcp_oauth_status refresh(lodging *l, uint64_t now_ms) {
-	return mcp_oauth_machine_refresh(l->machine, now_ms, &l->step);
-}
-
-static mcp_oauth_status tick(lodging *l, uint64_t now_ms) {
-	return mcp_oauth_machine_tick(l->machine, now_ms, &l->step);
-}
-
-static mcp_oauth_status cancel(lodging *l, uint64_t now_ms) {
-	return mcp_oauth_machine_cancel(l->machine, now_ms, &l->step);
-}
-
-static mcp_oauth_status sign_out(lodging *l, int32_t forget_client, uint64_t now_ms) {
-	return mcp_oauth_machine_sign_out(l->machine, forget_client, now_ms, &l->step);
-}
+#include "lodging.h"
 
 #cgo noescape next
 #cgo nocallback next
-#cgo noescape request_headers
-#cgo nocallback request_headers
 #cgo noescape connect_
 #cgo nocallback connect_
 #cgo noescape challenge
@@ -269,9 +175,10 @@ func (m *Machine) Reply(id uint64, status int, header http.Header, body []byte, 
 	defer m.mu.Unlock()
 	location, locationLen := chars(header.Get("Location"))
 	retryAfter, retryAfterLen := chars(header.Get("Retry-After"))
+	nonce, nonceLen := chars(header.Get("DPoP-Nonce"))
 	content, contentLen := octets(body)
 	return m.step(C.reply(m.lodging, C.uint64_t(id), C.uint32_t(status), location, locationLen, retryAfter, retryAfterLen,
-		content, contentLen, milliseconds(now)))
+		nonce, nonceLen, content, contentLen, milliseconds(now)))
 }
 
 // Unreachable answers HTTP: there is no answer.
@@ -321,10 +228,11 @@ func (m *Machine) ClientProvided(id uint64, client Client, now time.Time) (Step,
 	name, nameLen := chars(client.ID)
 	secret, secretLen := chars(string(client.Secret))
 	return m.step(C.client_provided(m.lodging, C.uint64_t(id), name, nameLen, secret, secretLen,
-		C.int32_t(authMethod(client.AuthMethod)), milliseconds(now)))
+		C.int32_t(authMethods.number(client.AuthMethod)), milliseconds(now)))
 }
 
-// Declined: you cannot or will not do what you were asked. Answers BindRedirect, OpenURL and AskForClient.
+// Declined: you cannot or will not do what you were asked. Answers BindRedirect, OpenURL, AskForClient, Sign,
+// FetchAssertion and ShowCode.
 func (m *Machine) Declined(id uint64, refusal Refusal, now time.Time) (Step, error) {
 	if !m.enter() {
 		return Step{}, ErrClosed
@@ -381,29 +289,6 @@ func (m *Machine) SignOut(forgetClient bool, now time.Time) (Step, error) {
 		forget = 1
 	}
 	return m.step(C.sign_out(m.lodging, forget, milliseconds(now)))
-}
-
-// Authorization is what a request to the MCP server with this method and URL should carry: the value of the Authorization
-// header, a secret, and its generation, to be given back with Challenge. Both are zero unless the credentials are Ready.
-func (m *Machine) Authorization(method, url string, now time.Time) (Credentials, string, uint64, error) {
-	if !m.enter() {
-		return 0, "", 0, ErrClosed
-	}
-	defer m.mu.Unlock()
-	methodText, methodLen := chars(method)
-	urlText, urlLen := chars(url)
-	status := C.request_headers(m.lodging, methodText, methodLen, urlText, urlLen, milliseconds(now))
-	if err := errorOf(status); err != nil {
-		return 0, "", 0, err
-	}
-	out := &m.lodging.headers
-	if out.credentials != C.MCP_OAUTH_CREDENTIALS_READY {
-		return Credentials(out.credentials), "", 0, nil
-	}
-	if authorization := borrowed(out.authorization); m.authorization != string(authorization) {
-		m.authorization = string(authorization)
-	}
-	return Ready, m.authorization, uint64(out.generation), nil
 }
 
 // Snapshot is everything, for [Resume] in this or another process. Secret.

@@ -44,23 +44,26 @@ func calls(m *Machine) map[string]func() error {
 		}
 	}
 	return map[string]func() error{
-		"Next":           step(m.Next),
-		"Connect":        step(func() (Step, error) { return m.Connect(now) }),
-		"Challenge":      step(func() (Step, error) { return m.Challenge(401, []string{"Bearer", ""}, 0, now) }),
-		"Reply":          step(func() (Step, error) { return m.Reply(9, 200, nil, nil, now) }),
-		"Unreachable":    step(func() (Step, error) { return m.Unreachable(9, DNS, now) }),
-		"RedirectBound":  step(func() (Step, error) { return m.RedirectBound(9, "", now) }),
-		"Callback":       step(func() (Step, error) { return m.Callback("", now) }),
-		"CallbackQuery":  step(func() (Step, error) { return m.CallbackQuery("", now) }),
-		"ClientProvided": step(func() (Step, error) { return m.ClientProvided(9, Client{}, now) }),
-		"Declined":       step(func() (Step, error) { return m.Declined(9, Denied, now) }),
-		"Stored":         step(func() (Step, error) { return m.Stored(9, Done, nil, now) }),
-		"Refresh":        step(func() (Step, error) { return m.Refresh(now) }),
-		"Tick":           step(func() (Step, error) { return m.Tick(now) }),
-		"Cancel":         step(func() (Step, error) { return m.Cancel(now) }),
-		"SignOut":        step(func() (Step, error) { return m.SignOut(true, now) }),
-		"Authorization": func() error {
-			_, _, _, err := m.Authorization("", "", now)
+		"Next":              step(m.Next),
+		"Connect":           step(func() (Step, error) { return m.Connect(now) }),
+		"Challenge":         step(func() (Step, error) { return m.Challenge(401, []string{"Bearer", ""}, 0, now) }),
+		"Reply":             step(func() (Step, error) { return m.Reply(9, 200, nil, nil, now) }),
+		"Unreachable":       step(func() (Step, error) { return m.Unreachable(9, DNS, now) }),
+		"RedirectBound":     step(func() (Step, error) { return m.RedirectBound(9, "", now) }),
+		"Callback":          step(func() (Step, error) { return m.Callback("", now) }),
+		"CallbackQuery":     step(func() (Step, error) { return m.CallbackQuery("", now) }),
+		"ClientProvided":    step(func() (Step, error) { return m.ClientProvided(9, Client{}, now) }),
+		"Signed":            step(func() (Step, error) { return m.Signed(9, nil, now) }),
+		"AssertionProvided": step(func() (Step, error) { return m.AssertionProvided(9, Assertion{"x", JWT}, now) }),
+		"Declined":          step(func() (Step, error) { return m.Declined(9, Denied, now) }),
+		"Stored":            step(func() (Step, error) { return m.Stored(9, Done, nil, now) }),
+		"Refresh":           step(func() (Step, error) { return m.Refresh(now) }),
+		"Tick":              step(func() (Step, error) { return m.Tick(now) }),
+		"Cancel":            step(func() (Step, error) { return m.Cancel(now) }),
+		"SignOut":           step(func() (Step, error) { return m.SignOut(true, now) }),
+		"TakeNonce":         func() error { return m.TakeNonce("x") },
+		"RequestHeaders": func() error {
+			_, err := m.RequestHeaders("", "", now)
 			return err
 		},
 		"Snapshot": func() error {

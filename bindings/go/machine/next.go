@@ -27,6 +27,13 @@ const (
 	// Wait: do nothing until then, since another process is refreshing the tokens. Answer with Tick, not before; or with
 	// StoreChanged, if you learn of it earlier.
 	Wait Kind = 8
+	// Sign: sign, with a key that you keep. Answer with Signed or Declined.
+	Sign Kind = 9
+	// FetchAssertion: give an assertion that somebody else has issued. Answer with AssertionProvided or Declined.
+	FetchAssertion Kind = 10
+	// ShowCode: show the person a code, and where to enter it. Answer with Tick, not before Until; or with Declined. It comes
+	// again after each look whether they have finished, and is to be shown again only if the code is another.
+	ShowCode Kind = 11
 
 	// Idle: no tokens are held, and nobody has asked for any.
 	Idle Kind = 32
@@ -43,7 +50,7 @@ func (k Kind) Rests() bool { return k >= Idle }
 
 var kinds = map[Kind]string{
 	HTTP: "http", BindRedirect: "bind_redirect", OpenURL: "open_url", Load: "load", Save: "save", Delete: "delete",
-	AskForClient: "ask_for_client", Wait: "wait", Idle: "idle", Authorized: "authorized", SignedOut: "signed_out", Failed: "failed",
+	AskForClient: "ask_for_client", Wait: "wait", Sign: "sign", FetchAssertion: "fetch_assertion", ShowCode: "show_code", Idle: "idle", Authorized: "authorized", SignedOut: "signed_out", Failed: "failed",
 }
 
 // String names the kind.
@@ -63,13 +70,19 @@ type Next struct {
 	Request *Request
 	// RedirectURI belongs to BindRedirect (the preferred one; port 0 stands for any free port), OpenURL and AskForClient.
 	RedirectURI string
-	// Issuer belongs to OpenURL and AskForClient: the authorization server.
+	// Issuer belongs to OpenURL, AskForClient and ShowCode: the authorization server.
 	Issuer string
 	// Page belongs to OpenURL.
 	Page *Page
 	// Access belongs to Load, Save and Delete.
 	Access *Access
-	// Until belongs to Wait.
+	// Signing belongs to Sign.
+	Signing *SignRequest
+	// Assertion belongs to FetchAssertion.
+	Assertion *AssertionRequest
+	// Code belongs to ShowCode.
+	Code *Code
+	// Until belongs to Wait and ShowCode.
 	Until time.Time
 	// Failure belongs to Failed.
 	Failure *Failure

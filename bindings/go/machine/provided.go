@@ -71,7 +71,7 @@ func (m *Machine) TokensProvided(tokens ProvidedTokens, now time.Time) (Step, er
 	status := C.tokens_provided(m.lodging.machine, textIn(tokens.Issuer), textIn(tokens.TokenEndpoint),
 		textIn(tokens.Client.ID), optionalIn(string(tokens.Client.Secret)), textIn(string(tokens.AccessToken)),
 		optionalIn(string(tokens.RefreshToken)), textIn(strings.Join(tokens.Scopes, " ")), optionalIn(tokens.Resource),
-		milliseconds(tokens.ExpiresAt), C.int32_t(authMethod(tokens.Client.AuthMethod)), milliseconds(now), &member,
+		milliseconds(tokens.ExpiresAt), C.int32_t(authMethods.number(tokens.Client.AuthMethod)), milliseconds(now), &member,
 		&m.lodging.step)
 	step, err := m.step(status)
 	var misuse *Misuse

@@ -4,7 +4,9 @@ package machine
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -41,9 +43,69 @@ func render(next *Next) any {
 		}}
 	case Wait:
 		return map[string]any{"wait": millis(next.Until), "id": next.ID}
+	case Sign:
+		return map[string]any{"sign": renderSigning(next.Signing), "id": next.ID}
+	case FetchAssertion:
+		return map[string]any{"id": next.ID, "fetch_assertion": map[string]any{
+			"purpose":  next.Assertion.Purpose.String(),
+			"issuer":   next.Assertion.Issuer,
+			"audience": next.Assertion.Audience,
+			"renew":    next.Assertion.Renew,
+		}}
+	case ShowCode:
+		return map[string]any{"show_code": renderCode(next), "id": next.ID}
 	default:
 		return map[string]any{"rest": next.Kind.String()}
 	}
+}
+
+// renderSigning shows both parts of the input as the JSON that they are.
+func renderSigning(request *SignRequest) map[string]any {
+	header, claims, _ := strings.Cut(string(request.Input), ".")
+	shown := map[string]any{
+		"purpose":    request.Purpose.String(),
+		"algorithm":  request.Algorithm,
+		"thumbprint": request.Thumbprint,
+		"issuer":     request.Issuer,
+	}
+	for name, part := range map[string]string{"header": header, "claims": claims} {
+		text, err := base64.RawURLEncoding.DecodeString(part)
+		if err != nil {
+			panic(err)
+		}
+		shown[name] = document(text)
+	}
+	if request.KeyID != "" {
+		shown["key_id"] = request.KeyID
+	}
+	return shown
+}
+
+func renderCode(next *Next) map[string]any {
+	code := next.Code
+	shown := map[string]any{
+		"user_code":        code.UserCode,
+		"verification_uri": code.VerificationURI,
+		"issuer":           next.Issuer,
+		"scopes":           code.Scopes,
+		"expires_at":       millis(code.ExpiresAt),
+		"until":            millis(next.Until),
+	}
+	if code.VerificationURIComplete != "" {
+		shown["verification_uri_complete"] = code.VerificationURIComplete
+	}
+	return shown
+}
+
+// document reads JSON, numbers as they stand.
+func document(text []byte) any {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		panic(err)
+	}
+	return value
 }
 
 func renderFailure(failure *Failure) map[string]any {
@@ -86,13 +148,7 @@ func renderSave(access *Access) map[string]any {
 		shown["expires_at"] = at
 	}
 	if access.Slot == GrantSlot {
-		decoder := json.NewDecoder(bytes.NewReader(access.Record))
-		decoder.UseNumber()
-		var record any
-		if err := decoder.Decode(&record); err != nil {
-			panic(err)
-		}
-		shown["record"] = record
+		shown["record"] = document(access.Record)
 	}
 	return shown
 }
@@ -101,6 +157,7 @@ func renderSave(access *Access) map[string]any {
 type transcriptSettings struct {
 	ServerURL          string `json:"server_url"`
 	Reach              string `json:"reach"`
+	Grant              string `json:"grant"`
 	ClientName         string `json:"client_name"`
 	ClientURI          string `json:"client_uri"`
 	LogoURI            string `json:"logo_uri"`
@@ -122,7 +179,25 @@ type transcriptSettings struct {
 	ClientDocument *struct {
 		URL          string   `json:"url"`
 		RedirectURIs []string `json:"redirect_uris"`
+		AuthMethod   string   `json:"auth_method"`
 	} `json:"client_document"`
+	ClientKey           json.RawMessage `json:"client_key"`
+	AssertionType       string          `json:"assertion_typ"`
+	PushedAuthorization bool            `json:"pushed_authorization"`
+	DPoP                string          `json:"dpop"`
+	DPoPKeys            []struct {
+		Issuer string          `json:"issuer"`
+		Key    json.RawMessage `json:"key"`
+	} `json:"dpop_keys"`
+	IdentityProvider *struct {
+		Issuer        string `json:"issuer"`
+		TokenEndpoint string `json:"token_endpoint"`
+		ClientID      string `json:"client_id"`
+		ClientSecret  string `json:"client_secret"`
+		AuthMethod    string `json:"auth_method"`
+	} `json:"identity_provider"`
+	WorkloadAudience            string      `json:"workload_audience"`
+	RevokeOnSignOut             *bool       `json:"revoke_on_sign_out"`
 	DynamicRegistration         *bool       `json:"dynamic_registration"`
 	AskForClient                bool        `json:"ask_for_client"`
 	RedirectURI                 string      `json:"redirect_uri"`
@@ -141,6 +216,7 @@ type transcriptSettings struct {
 		OmitResource                bool       `json:"omit_resource"`
 		RetryRefreshWithoutResource bool       `json:"retry_refresh_without_resource"`
 		DefaultEndpoints            bool       `json:"default_endpoints"`
+		AssumeIDJAG                 bool       `json:"assume_id_jag"`
 		ExtraIss                    string     `json:"extra_iss"`
 		SameOriginEndpoints         bool       `json:"same_origin_endpoints"`
 	} `json:"deviations"`
@@ -153,6 +229,13 @@ type transcriptSettings struct {
 func (s *transcriptSettings) settings() Settings {
 	settings := Settings{
 		ServerURL:                   s.ServerURL,
+		Grant:                       GrantType(s.Grant),
+		ClientKey:                   string(s.ClientKey),
+		AssertionType:               s.AssertionType,
+		PushedAuthorization:         s.PushedAuthorization,
+		DPoP:                        DPoPUse(s.DPoP),
+		WorkloadAudience:            s.WorkloadAudience,
+		NoRevocation:                s.RevokeOnSignOut != nil && !*s.RevokeOnSignOut,
 		ClientName:                  s.ClientName,
 		ClientURI:                   s.ClientURI,
 		LogoURI:                     s.LogoURI,
@@ -193,7 +276,15 @@ func (s *transcriptSettings) settings() Settings {
 		}
 	}
 	if document := s.ClientDocument; document != nil {
-		settings.ClientDocument = &ClientDocument{document.URL, document.RedirectURIs}
+		settings.ClientDocument = &ClientDocument{document.URL, document.RedirectURIs, AuthMethod(document.AuthMethod)}
+	}
+	for _, key := range s.DPoPKeys {
+		settings.DPoPKeys = append(settings.DPoPKeys, DPoPKey{key.Issuer, string(key.Key)})
+	}
+	if given := s.IdentityProvider; given != nil {
+		settings.IdentityProvider = &IdentityProvider{
+			given.Issuer, given.TokenEndpoint, given.ClientID, Secret(given.ClientSecret), AuthMethod(given.AuthMethod),
+		}
 	}
 	for _, pair := range s.AuthorizeParameters {
 		settings.AuthorizeParameters = append(settings.AuthorizeParameters, Parameter{pair[0], pair[1]})
@@ -209,6 +300,7 @@ func (s *transcriptSettings) settings() Settings {
 		OmitResource:                d.OmitResource,
 		RetryRefreshWithoutResource: d.RetryRefreshWithoutResource,
 		DefaultEndpoints:            d.DefaultEndpoints,
+		AssumeIDJAG:                 d.AssumeIDJAG,
 		ExtraIss:                    d.ExtraIss,
 		SameOriginEndpoints:         d.SameOriginEndpoints,
 	}

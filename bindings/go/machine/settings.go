@@ -14,6 +14,8 @@ type Settings struct {
 	// Reach is which addresses requests may reach. Default: what the server URL itself is (a loopback URL allows loopback,
 	// a private address private ones, anything else only public ones).
 	Reach Reach
+	// Grant is how tokens are got. Default: [AuthorizationCode].
+	Grant GrantType
 
 	// ClientName is client_name of a dynamic registration: plain, and without the brand of any server. Default: "MCP client".
 	ClientName string
@@ -33,6 +35,10 @@ type Settings struct {
 	Preregistered *Preregistered
 	// ClientDocument is a client ID metadata document that you publish. Used where the server supports such documents.
 	ClientDocument *ClientDocument
+	// ClientKey is the public half of the key that signs client assertions ([PrivateKeyJWT]), as a JWK.
+	ClientKey string
+	// AssertionType is the typ of client assertions. Default: "JWT"; some servers want "client-authentication+jwt".
+	AssertionType string
 	// NoDynamicRegistration forbids to register where the server offers it.
 	NoDynamicRegistration bool
 	// AskForClient asks the host for a client when nothing else is left.
@@ -51,6 +57,20 @@ type Settings struct {
 	AuthorizeParameters []Parameter
 	// TokenParameters are further parameters of token requests; those of the flow itself are refused.
 	TokenParameters []Parameter
+
+	// PushedAuthorization hands the authorization request over beforehand where the server offers that (RFC 9126). Where it
+	// demands that, it is done in any case.
+	PushedAuthorization bool
+	// DPoP says whether tokens are bound to a key of yours (RFC 9449). Default: [DPoPNever].
+	DPoP DPoPUse
+	// DPoPKeys are the public halves of the keys that tokens are bound to.
+	DPoPKeys []DPoPKey
+	// IdentityProvider is who knows the user, for [EnterpriseManaged].
+	IdentityProvider *IdentityProvider
+	// WorkloadAudience is the audience of the assertion, for [WorkloadIdentity]. Default: the token endpoint.
+	WorkloadAudience string
+	// NoRevocation keeps from telling the authorization server of a sign-out (RFC 7009).
+	NoRevocation bool
 
 	// AuthorizationServer is which of several authorization servers to use.
 	AuthorizationServer string
@@ -105,6 +125,61 @@ type ClientDocument struct {
 	URL string
 	// RedirectURIs are those that it lists; the one in use must be among them, loopback ports aside.
 	RedirectURIs []string
+	// AuthMethod is [NoSecret], or [PrivateKeyJWT] with Settings.ClientKey, which the document names too. Default: NoSecret.
+	AuthMethod AuthMethod
+}
+
+// GrantType is how tokens are got (RFC 6749 §1.3).
+type GrantType string
+
+const (
+	// AuthorizationCode: a user signs in, in a browser (RFC 6749 §4.1).
+	AuthorizationCode GrantType = "authorization_code"
+	// DeviceCode: a user signs in, in the browser of another device (RFC 8628).
+	DeviceCode GrantType = "device_code"
+	// ClientCredentials: the client itself is authorized (SEP-1046, RFC 6749 §4.4). Needs Preregistered, with a secret or
+	// ClientKey.
+	ClientCredentials GrantType = "client_credentials"
+	// WorkloadIdentity: the workload is known to its platform (SEP-1933, RFC 7523 §2.1). Needs AuthorizationServer or
+	// Preregistered, since its assertions go to a server that you name and to no other.
+	WorkloadIdentity GrantType = "workload_identity"
+	// EnterpriseManaged: the user is known to the identity provider of their enterprise (SEP-990, RFC 8693). Needs
+	// IdentityProvider, and Preregistered or ClientDocument.
+	EnterpriseManaged GrantType = "enterprise_managed"
+)
+
+// DPoPUse says whether tokens are bound to a key, so that a thief cannot use them (RFC 9449).
+type DPoPUse string
+
+const (
+	// DPoPNever: no.
+	DPoPNever DPoPUse = "never"
+	// DPoPWhenSupported: where the authorization server says that it can, or the resource demands it.
+	DPoPWhenSupported DPoPUse = "when_supported"
+	// DPoPAlways: a token that is not bound is refused.
+	DPoPAlways DPoPUse = "always"
+)
+
+// DPoPKey is the public half of a key that tokens are bound to.
+type DPoPKey struct {
+	// Issuer is the authorization server that the key is for; empty: all for which no other key is.
+	Issuer string
+	// JWK is the key.
+	JWK string
+}
+
+// IdentityProvider is who knows the user, and as which client we are known there.
+type IdentityProvider struct {
+	// Issuer is its identifier: exact.
+	Issuer string
+	// TokenEndpoint is where an identity is exchanged.
+	TokenEndpoint string
+	// ClientID is the client that the user has signed in to there.
+	ClientID string
+	// ClientSecret is that client's secret, if there is one.
+	ClientSecret Secret
+	// AuthMethod is how that client authenticates, if known; otherwise by its secret, if there is one.
+	AuthMethod AuthMethod
 }
 
 // Deviations from the specification that a server may need: each is named, off unless said, and shown in the trace.
@@ -124,6 +199,8 @@ type Deviations struct {
 	RetryRefreshWithoutResource bool
 	// DefaultEndpoints uses /authorize, /token and /register of a server that publishes no metadata whatever (2025-03-26).
 	DefaultEndpoints bool
+	// AssumeIDJAG uses [EnterpriseManaged] though the server does not list the profile of it.
+	AssumeIDJAG bool
 	// ExtraIss is a further iss to accept in the authorization response: exact.
 	ExtraIss string
 	// SameOriginEndpoints refuses endpoints on another origin than the issuer (stricter than the specification).
@@ -148,6 +225,8 @@ const (
 	ClientSecretBasic AuthMethod = "client_secret_basic"
 	// ClientSecretPost sends the secret in the body.
 	ClientSecretPost AuthMethod = "client_secret_post"
+	// PrivateKeyJWT signs an assertion with the key of Settings.ClientKey (RFC 7523 §2.2).
+	PrivateKeyJWT AuthMethod = "private_key_jwt"
 )
 
 // Client is what a host provides when it is asked for a client.

@@ -1,8 +1,14 @@
 package machine
 
+/*
+#include <mcp_oauth.h>
+*/
+import "C"
+
 import (
 	"fmt"
 	"io"
+	"time"
 )
 
 // Algorithm is how something is signed, by its name in JOSE.
@@ -18,6 +24,23 @@ const (
 	// EdDSA is Ed25519 (RFC 8037 §3.1).
 	EdDSA Algorithm = "EdDSA"
 )
+
+var algorithms = map[C.mcp_oauth_algorithm]Algorithm{
+	C.MCP_OAUTH_ALGORITHM_ES256:  ES256,
+	C.MCP_OAUTH_ALGORITHM_RS256:  RS256,
+	C.MCP_OAUTH_ALGORITHM_PS256:  PS256,
+	C.MCP_OAUTH_ALGORITHM_ED_DSA: EdDSA,
+}
+
+// numberOf is out of range for an algorithm that nobody knows.
+func numberOf(algorithm Algorithm) C.int32_t {
+	for number, known := range algorithms {
+		if known == algorithm {
+			return C.int32_t(number)
+		}
+	}
+	return -1
+}
 
 // SignPurpose is what a signature is for.
 type SignPurpose uint8
@@ -65,3 +88,13 @@ func (r SignRequest) Format(f fmt.State, _ rune) { io.WriteString(f, r.String())
 
 // MarshalText implements [encoding.TextMarshaler].
 func (r SignRequest) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Signed answers Sign: the signature as RFC 7518 §3 has it, which for ES256 is R‖S in 64 bytes, and no DER.
+func (m *Machine) Signed(id uint64, signature []byte, now time.Time) (Step, error) {
+	if !m.enter() {
+		return Step{}, ErrClosed
+	}
+	defer m.mu.Unlock()
+	return m.step(C.mcp_oauth_machine_signed(m.lodging.machine, C.uint64_t(id), bytesIn(signature), milliseconds(now),
+		&m.lodging.step))
+}

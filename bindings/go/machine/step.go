@@ -18,7 +18,7 @@ var names = func() map[string]string {
 		"application/x-www-form-urlencoded", "resource_metadata", "server_metadata", "registration", "code_exchange",
 		"refresh", "Idle", "Authorized", "SignedOut", "Failed", "Loading", "ResourceDiscovery", "ServerDiscovery",
 		"BindingRedirect", "Registering", "AskingClient", "SavingFlow", "AwaitingCallback", "TakingFlow", "Exchanging",
-		"Refreshing", "AwaitingRefresh", "SavingGrant", "SigningOut",
+		"Refreshing", "AwaitingRefresh", "SavingGrant", "SigningOut", "dpop", "grant", "Signing", "Granting",
 	} {
 		texts[text] = text
 	}
@@ -65,10 +65,46 @@ func (m *Machine) step(status C.mcp_oauth_status) (Step, error) {
 		}
 	case Wait:
 		next.Until = step.Deadline
+	case Sign:
+		next.Signing = &SignRequest{
+			Purpose:    purposeOf(signPurposes, out.purpose),
+			Algorithm:  algorithms[out.algorithm],
+			Thumbprint: text(out.thumbprint),
+			KeyID:      text(out.key_id),
+			Issuer:     text(out.issuer),
+			Input:      Secret(text(out.input)),
+		}
+	case FetchAssertion:
+		next.Assertion = &AssertionRequest{
+			Purpose:  purposeOf(assertionPurposes, out.purpose),
+			Issuer:   text(out.issuer),
+			Audience: text(out.audience),
+			Renew:    out.renew != 0,
+		}
+	case ShowCode:
+		next.Issuer, next.Until = text(out.issuer), step.Deadline
+		next.Code = &Code{
+			UserCode:                text(out.user_code),
+			VerificationURI:         text(out.verification_uri),
+			VerificationURIComplete: text(out.verification_uri_complete),
+			Scopes:                  text(out.scopes),
+			ExpiresAt:               timeOf(out.expires_at_ms),
+		}
 	case Failed:
 		next.Failure = failure(out)
 	}
 	return step, nil
+}
+
+// purposeOf is the purpose of that name; zero for one that this package does not know.
+func purposeOf[P comparable](names map[P]string, name C.mcp_oauth_slice) P {
+	for purpose, known := range names {
+		if known == string(borrowed(name)) {
+			return purpose
+		}
+	}
+	var unknown P
+	return unknown
 }
 
 func request(out *C.mcp_oauth_step) *Request {

@@ -4,13 +4,16 @@ package machine
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -109,6 +112,8 @@ func replayFile(path string) error {
 		millis:  start,
 		now:     timestamp(start),
 		saved:   map[string][]byte{},
+		// Of whatever was signed.
+		fleeting: []string{base64.RawURLEncoding.EncodeToString(signatureOf(12))},
 	}
 	defer func() { machine = replay.machine }()
 	for number, step := range file.Steps {
@@ -153,7 +158,12 @@ type replay struct {
 	now     time.Time
 	state   string
 	saved   map[string][]byte
+	// fleeting are assertions and signatures, which no snapshot may hold.
+	fleeting []string
 }
+
+// signatureOf is the signature of transcripts.
+func signatureOf(length int) []byte { return bytes.Repeat([]byte{0x2a}, length) }
 
 func (r *replay) step(step map[string]any) (map[string]any, error) {
 	observed := map[string]any{}
@@ -179,6 +189,14 @@ func (r *replay) step(step map[string]any) (map[string]any, error) {
 	case "deadline":
 		step, err := r.machine.Next()
 		observed["next"] = millis(step.Deadline)
+		return observed, err
+	case "nonce":
+		nonce, _ := body.(string)
+		if err := r.machine.TakeNonce(nonce); err != nil {
+			return nil, err
+		}
+		step, err := r.machine.Next()
+		observed["next"] = render(&step.Next)
 		return observed, err
 	case "start":
 	case "restart", "resume":
@@ -275,11 +293,16 @@ func (r *replay) remember(next *Next) {
 	}
 }
 
-// resumeAndCompare: snapshot → resume → the same step.
+// resumeAndCompare: snapshot → resume → the same step, with the exceptions of tests/transcripts/README.md.
 func (r *replay) resumeAndCompare(current *Step) error {
 	snapshot, err := r.machine.Snapshot()
 	if err != nil {
 		return err
+	}
+	for _, text := range r.fleeting {
+		if text != "" && bytes.Contains(snapshot, []byte(text)) {
+			return fmt.Errorf("the snapshot holds %s", text)
+		}
 	}
 	resumed, err := Resume(r.config, r.account, snapshot)
 	if err != nil {
@@ -290,39 +313,65 @@ func (r *replay) resumeAndCompare(current *Step) error {
 	if err != nil {
 		return err
 	}
-	if current.Phase == "Exchanging" {
-		if step.Next.Kind != Failed || step.Next.Failure.Code != "outcome_unknown" {
-			return fmt.Errorf("an exchange was resumed as %s", compact(render(&step.Next)))
-		}
-		return nil
-	}
-	if current.Phase == "Refreshing" {
-		key, err := r.machine.GrantKey()
-		if err == nil && (step.Next.Kind != Load || step.Next.Access.Key != key) {
-			err = fmt.Errorf("a refresh was resumed as %s", compact(render(&step.Next)))
-		}
-		return err
+	failed := func(codes ...string) bool {
+		return step.Next.Kind == Failed && slices.Contains(codes, step.Next.Failure.Code)
 	}
 	again, err := resumed.Snapshot()
 	if err != nil {
 		return err
 	}
 	want, got := compact(render(&current.Next)), compact(render(&step.Next))
-	if !bytes.Equal(want, got) || !bytes.Equal(snapshot, again) || step.Phase != current.Phase ||
-		step.AwaitsRedirect != current.AwaitsRedirect || !step.Deadline.Equal(current.Deadline) {
-		return fmt.Errorf("resumed as %s instead of %s", got, want)
+	fine := bytes.Equal(snapshot, again)
+	switch {
+	case current.Phase == "Exchanging":
+		fine = failed("outcome_unknown")
+	case current.Phase == "Refreshing", current.Phase == "Signing" && step.Phase == "Loading":
+		key, err := r.machine.GrantKey()
+		fine = err == nil && step.Next.Kind == Load && step.Next.Access.Key == key
+	case isFleeting(current, &step):
+		fine = fine && (failed("grant_unavailable", "authorization_unavailable") ||
+			current.Phase == "Revoking" && step.Next.Kind == SignedOut)
+	case current.Phase == "Polling":
+		fine = fine && step.Next.Kind == ShowCode
+	default:
+		fine = fine && bytes.Equal(want, got) && step.Phase == current.Phase &&
+			step.AwaitsRedirect == current.AwaitsRedirect && step.Deadline.Equal(current.Deadline)
+	}
+	if !fine {
+		return fmt.Errorf("%s was resumed as %s instead of %s", current.Phase, got, want)
 	}
 	return nil
+}
+
+// isFleeting tells whether what is to be sent may be sent once: an assertion or a proof.
+func isFleeting(current, resumed *Step) bool {
+	switch current.Next.Kind {
+	case HTTP:
+		form, _ := url.ParseQuery(string(current.Next.Request.Body))
+		headers := current.Next.Request.Headers
+		proven := slices.ContainsFunc(headers, func(header Header) bool { return header.Name == "dpop" })
+		carries := proven || form.Has("assertion") || form.Has("client_assertion") || form.Has("subject_token")
+		return carries && current.Phase != "Polling"
+	case Sign:
+		// The request that it is for has an assertion already.
+		return resumed.Phase == "Failed"
+	default:
+		return false
+	}
 }
 
 func (r *replay) requestHeaders(question any) (any, error) {
 	members, _ := question.(map[string]any)
 	method, _ := members["method"].(string)
 	url, _ := members["url"].(string)
-	credentials, authorization, generation, err := r.machine.Authorization(method, url, r.now)
-	switch credentials {
+	headers, err := r.machine.RequestHeaders(method, url, r.now)
+	shown := map[string]any{"authorization": headers.Authorization, "generation": headers.Generation}
+	switch headers.Credentials {
 	case Ready:
-		return map[string]any{"ready": map[string]any{"authorization": authorization, "generation": generation}}, err
+		return map[string]any{"ready": shown}, err
+	case ProofDue:
+		shown["proof"] = renderSigning(headers.Draft)
+		return map[string]any{"sign": shown}, err
 	case RefreshDue:
 		return "refresh_due", err
 	default:

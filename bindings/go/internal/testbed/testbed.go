@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,9 @@ import (
 type Bed struct {
 	MCPURL string `json:"mcp_url"`
 	Issuer string `json:"issuer"`
-	Admin  string `json:"admin_url"`
+	// IdentityProvider is that of the enterprise: its identifier, with a token endpoint at /token.
+	IdentityProvider string `json:"identity_provider"`
+	Admin            string `json:"admin_url"`
 
 	tb testing.TB
 }
@@ -31,6 +34,7 @@ type Counts struct {
 	CodeExchanges   int `json:"code_exchanges"`
 	Refreshes       int `json:"refreshes"`
 	ReuseDetections int `json:"reuse_detections"`
+	Revocations     int `json:"revocations"`
 	ToolCalls       int `json:"tool_calls"`
 }
 
@@ -121,8 +125,10 @@ func (b *Bed) Counts() Counts {
 
 // Entry is one request that came.
 type Entry struct {
-	Endpoint string            `json:"endpoint"`
-	Values   map[string]string `json:"values"`
+	Endpoint      string            `json:"endpoint"`
+	Values        map[string]string `json:"values"`
+	Proof         bool              `json:"proof"`
+	Authorization string            `json:"authorization"`
 }
 
 // Log tells which requests came so far.
@@ -149,6 +155,36 @@ func (b *Bed) ExpireAccessTokens() { b.do(http.MethodPost, "/expire_access_token
 // RevokeGrants makes every token worthless.
 func (b *Bed) RevokeGrants() { b.do(http.MethodPost, "/revoke_grants", nil) }
 
+// WorkloadAssertion is a fresh JWT of the workload for an audience. A flaw, unless it is empty, is what is wrong with it: expired or
+// forged.
+func (b *Bed) WorkloadAssertion(audience, flaw string) string {
+	return b.minted("/workload_assertion", url.Values{"audience": {audience}}, flaw)
+}
+
+// IDToken is a fresh ID token of the person, with a flaw or none.
+func (b *Bed) IDToken(flaw string) string { return b.minted("/id_token", url.Values{}, flaw) }
+
+func (b *Bed) minted(path string, query url.Values, flaw string) string {
+	b.tb.Helper()
+	if flaw != "" {
+		query.Set("flaw", flaw)
+	}
+	var minted struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(b.do(http.MethodPost, path+"?"+query.Encode(), nil), &minted); err != nil {
+		b.tb.Fatal(err)
+	}
+	return minted.Token
+}
+
+// DecideDevice is what the person does who has entered a code on another device: allow or deny.
+func (b *Bed) DecideDevice(userCode, decision string) {
+	b.tb.Helper()
+	query := url.Values{"user_code": {userCode}, "decision": {decision}}
+	b.do(http.MethodPost, "/decide_device?"+query.Encode(), nil)
+}
+
 // Behave changes how the servers behave from now on.
 func (b *Bed) Behave(behaviour Behaviour) {
 	body, err := json.Marshal(behaviour)
@@ -170,7 +206,7 @@ func (b *Bed) get(path string, into any) {
 	}
 }
 
-func (b *Bed) do(method, path string, body []byte) {
+func (b *Bed) do(method, path string, body []byte) []byte {
 	b.tb.Helper()
 	request, err := http.NewRequest(method, b.Admin+path, bytes.NewReader(body))
 	if err != nil {
@@ -181,8 +217,9 @@ func (b *Bed) do(method, path string, body []byte) {
 		b.tb.Fatal(err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode >= 300 {
-		said, _ := io.ReadAll(response.Body)
-		b.tb.Fatalf("%s %s: %d %s", method, path, response.StatusCode, said)
+	said, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode >= 300 {
+		b.tb.Fatalf("%s %s: %d %s %v", method, path, response.StatusCode, said, err)
 	}
+	return said
 }
