@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -40,23 +41,22 @@ func main() {
 }
 
 func run() (string, error) {
-	settings, err := task()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	settings, options, err := task(ctx)
 	if err != nil {
 		return "", err
 	}
-	handler, err := mcpoauth.New(settings, &mcpoauth.Options{
-		Store:     &mcpoauth.MemoryStore{},
-		UserAgent: mcpoauth.Headless{},
-		Trace: func(decision mcpoauth.Decision) {
-			fmt.Fprintf(os.Stderr, "%s: %s\n", decision.Name, decision)
-		},
-	})
+	options.Store = &mcpoauth.MemoryStore{}
+	options.UserAgent = mcpoauth.Headless{}
+	options.Trace = func(decision mcpoauth.Decision) {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", decision.Name, decision)
+	}
+	handler, err := mcpoauth.New(settings, &options)
 	if err != nil {
 		return "", err
 	}
 	defer handler.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
 	return firstTool(ctx, settings, handler)
 }
 
@@ -64,6 +64,10 @@ func run() (string, error) {
 func firstTool(ctx context.Context, settings mcpoauth.Settings, handler *mcpoauth.Handler) (string, error) {
 	client := mcp.NewClient(&mcp.Implementation{Name: "mcpoauth-conformance", Version: "0"}, nil)
 	transport := &mcp.StreamableClientTransport{Endpoint: settings.ServerURL, OAuthHandler: handler}
+	if settings.DPoP != "" {
+		// Each request needs a proof, of which an OAuthHandler knows nothing.
+		transport.OAuthHandler, transport.HTTPClient = nil, &http.Client{Transport: handler.Transport(nil)}
+	}
 	session, err := client.Connect(ctx, transport, &mcp.ClientSessionOptions{ProtocolVersion: settings.ProtocolVersion})
 	if err != nil {
 		return "", err
@@ -86,39 +90,26 @@ func firstTool(ctx context.Context, settings mcpoauth.Settings, handler *mcpoaut
 }
 
 // task reads the last argument, which is the MCP server's URL, and the suite's environment variables.
-func task() (mcpoauth.Settings, error) {
+func task(ctx context.Context) (mcpoauth.Settings, mcpoauth.Options, error) {
 	if len(os.Args) < 2 {
-		return mcpoauth.Settings{}, errors.New("no server URL was given")
+		return mcpoauth.Settings{}, mcpoauth.Options{}, errors.New("no server URL was given")
 	}
+	scenario := os.Getenv("MCP_CONFORMANCE_SCENARIO")
 	settings := mcpoauth.Settings{
 		ServerURL:       os.Args[len(os.Args)-1],
 		ClientName:      "Conformance client",
 		ClientDocument:  &mcpoauth.ClientDocument{URL: clientDocument, RedirectURIs: []string{documentRedirect}},
 		ProtocolVersion: os.Getenv("MCP_CONFORMANCE_PROTOCOL_VERSION"),
-		Deviations: mcpoauth.Deviations{
-			DefaultEndpoints: strings.HasPrefix(os.Getenv("MCP_CONFORMANCE_SCENARIO"), about20250326),
-		},
+		Deviations:      mcpoauth.Deviations{DefaultEndpoints: strings.HasPrefix(scenario, about20250326)},
 	}
-	// What a scenario hands over beyond the server's URL, as far as it concerns a client that has a redirect URI.
-	var given struct {
-		ClientID     string          `json:"client_id"`
-		ClientSecret mcpoauth.Secret `json:"client_secret"`
-		Issuer       string          `json:"issuer"`
-	}
+	var given handedOver
 	if text := os.Getenv("MCP_CONFORMANCE_CONTEXT"); text != "" {
 		if err := json.Unmarshal([]byte(text), &given); err != nil {
-			return settings, err
+			return settings, mcpoauth.Options{}, err
 		}
 	}
-	if given.ClientID != "" {
-		if given.Issuer == "" {
-			return settings, errors.New("a client was handed over without the issuer that it belongs to")
-		}
-		settings.Preregistered = &mcpoauth.Preregistered{
-			Issuer: given.Issuer, ClientID: given.ClientID, ClientSecret: given.ClientSecret,
-		}
-	}
-	return settings, nil
+	options, err := given.prepare(ctx, scenario, &settings)
+	return settings, options, err
 }
 
 // explained is a failure in one line: its code, what to do, and what happened.
