@@ -37,7 +37,7 @@ func TestThePagesShowWhatIsRunHere(t *testing.T) {
 		return text
 	}
 	pages := read("README.md", "../../docs/stores.md")
-	source := read("readme_test.go", "sqlstore/readme_test.go")
+	source := read("readme_test.go", "readme_extensions_test.go", "sqlstore/readme_test.go")
 	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(pages, -1)
 	if len(snippets) < 9 {
 		t.Fatalf("%d snippets", len(snippets))
@@ -64,17 +64,24 @@ func whoami(ctx context.Context, server string) (*mcp.CallToolResult, error) {
 	return session.CallTool(ctx, &mcp.CallToolParams{Name: "whoami"})
 }
 
+// throughOurselves makes this program the user's browser, for the test that calls it.
+func throughOurselves(t *testing.T) {
+	t.Helper()
+	t.Setenv(browserMark, "this process")
+	t.Setenv("BROWSER", os.Args[0]+" -test.run=^TestREADMESignIn$")
+}
+
+const browserMark = "MCPOAUTH_README_BROWSER"
+
 func TestREADMESignIn(t *testing.T) {
-	const browser = "MCPOAUTH_README_BROWSER"
-	if os.Getenv(browser) != "" {
+	if os.Getenv(browserMark) != "" {
 		if _, err := http.Get(flag.Arg(0)); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	bed := testbed.Start(t, nil)
-	t.Setenv(browser, "this process")
-	t.Setenv("BROWSER", os.Args[0]+" -test.run=^TestREADMESignIn$")
+	throughOurselves(t)
 	t.Setenv("MCP_OAUTH_HOME", t.TempDir())
 	for range 2 {
 		result, err := whoami(t.Context(), bed.MCPURL)
