@@ -438,7 +438,8 @@ impl Machine {
     }
 
     /// When a [`Event::Tick`] is due, if ever: while a sign-in waits for its user, when it is given up, or looked whether it
-    /// is finished elsewhere; while another process refreshes, when to look again; at rest, when the tokens should be refreshed.
+    /// is finished elsewhere; while a code is shown, when the server is asked about it; while another process refreshes, when to
+    /// look again; at rest, when the tokens should be refreshed.
     pub fn deadline(&self) -> Option<Timestamp> {
         match &self.phase {
             Phase::AwaitingCallback(pending) => Some(pending.expires_at),

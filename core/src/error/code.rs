@@ -183,7 +183,7 @@ codes! {
     EntropyFault "entropy_fault" Host Advice::Stop, "RFC 7636 §7.1",
         "the host's random source failed or repeats itself";
     Declined "declined" User Advice::AskUser, "MCP authorization",
-        "the host could not open a browser or receive the redirect";
+        "the host could not open a browser or receive the redirect, or show the code";
     NeedsUser "needs_user" User Advice::AskUser, "MCP authorization",
         "a person must sign in";
     Cancelled "cancelled" User Advice::AskUser, "MCP authorization",
