@@ -22,6 +22,8 @@ pub(crate) struct Flow {
     pub(crate) code: Option<String>,
     /// The parameters that were handed over beforehand.
     pub(crate) pushed: Option<BTreeMap<String, String>>,
+    /// Whether they were handed over in an earlier life of the machine.
+    pub(crate) unseen: bool,
     /// State, verifier and code of sign-ins that are over.
     dead: BTreeSet<String>,
     verifier: Option<String>,
@@ -52,6 +54,8 @@ impl Flow {
         self.dead
             .extend(over.into_iter().flatten().filter(|it| it.len() >= 16));
         self.metadata = None;
+        self.pushed = None;
+        self.unseen = false;
     }
 }
 
@@ -396,7 +400,10 @@ fn open_url(trial: &mut Trial, open: &OpenUrl) -> String {
         match trial.seat.flow.pushed.take() {
             Some(pushed) => form = pushed,
             // A machine that was resumed after the request was handed over.
-            None => return url.into(),
+            None => {
+                trial.seat.flow.unseen = true;
+                return url.into();
+            }
         }
     }
     assert_eq!(form["response_type"], "code");
