@@ -36,7 +36,9 @@ pub(super) fn of_grant(grant: &Grant, config: &Config) -> Vec<Revocation> {
     let of_entry = |entry: &Entry| {
         let tokens = entry.tokens.as_ref()?;
         let url = tokens.revocation_endpoint.clone()?;
-        let client = tokens.client.of(&entry.issuer, config)?;
+        // Whoever is no client cannot say whose token it is (RFC 7009 §2.1).
+        let client = tokens.client.of(&entry.issuer, config);
+        let client = client.filter(|client| !client.id.is_empty())?;
         let (_, access_token) = tokens.authorization.expose().split_once(' ')?;
         let revocation = |is_refresh_token, token| Revocation {
             issuer: entry.issuer.clone(),
