@@ -1,6 +1,7 @@
 package mcpoauth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -70,7 +71,8 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // authorized is the request with the token that there is for it.
 func (t *transport) authorized(request *http.Request, repeats int) (*http.Request, error) {
-	held, err := t.driver.credential(request.Context(), request.Method, request.URL.String())
+	// A proof names the method, which may be empty for GET.
+	held, err := t.driver.credential(request.Context(), cmp.Or(request.Method, http.MethodGet), request.URL.String())
 	if err != nil && !errors.Is(err, &Error{Code: codeRefreshRejected}) {
 		return nil, err
 	}
