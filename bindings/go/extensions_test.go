@@ -164,6 +164,49 @@ func TestAUserOfAProgramWithAKeySignsInAndIsRefreshed(t *testing.T) {
 	callsAcrossExpiry(t, bed, ways["handler"](handler, bed.MCPURL), "2026-07-28")
 }
 
+func TestAUserOfAProgramWithADocumentSignsIn(t *testing.T) {
+	const document, redirect = "https://notes.example.com/client.json", "http://127.0.0.1/callback"
+	key := someKey(t, mcpoauth.ES256).WithID("2026-1")
+	bed := testbed.Start(t, testbed.Behaviour{
+		"authorization": map[string]any{"loopback_port": "any"},
+		"registration": map[string]any{"offered": false, "client_documents": map[string]any{document: map[string]any{
+			"client_id": document, "client_name": "Notes", "redirect_uris": []string{redirect},
+			"grant_types":                []string{"authorization_code", "refresh_token"},
+			"token_endpoint_auth_method": "private_key_jwt", "jwks": keysOf(key),
+		}}},
+	})
+	handler := handlerOf(t, mcpoauth.Settings{
+		ServerURL: bed.MCPURL,
+		ClientDocument: &mcpoauth.ClientDocument{
+			URL: document, RedirectURIs: []string{redirect}, AuthMethod: mcpoauth.PrivateKeyJWT,
+		},
+		ClientKey: key.PublicJWK(),
+	}, mcpoauth.Options{Signer: mcpoauth.KeySet{key}, UserAgent: mcpoauth.Headless{}})
+	callsAcrossExpiry(t, bed, ways["handler"](handler, bed.MCPURL), "2026-07-28")
+}
+
+func TestARequestIsHandedOverBeforehand(t *testing.T) {
+	for name, row := range map[string]struct {
+		server string
+		wanted bool
+		asked  int
+	}{
+		"demanded":            {"required", false, 1},
+		"offered and wanted":  {"offered", true, 1},
+		"offered, not wanted": {"offered", false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bed := testbed.Start(t, testbed.Behaviour{"pushed": map[string]any{"offered": true, row.server: true}})
+			handler := handlerOf(t, mcpoauth.Settings{ServerURL: bed.MCPURL, PushedAuthorization: row.wanted},
+				mcpoauth.Options{UserAgent: mcpoauth.Headless{}})
+			calls(t, ways["handler"](handler, bed.MCPURL), "2026-07-28")
+			if asked := bed.Asked("pushed_authorization"); asked != row.asked {
+				t.Errorf("%d requests", asked)
+			}
+		})
+	}
+}
+
 func TestWithoutTheKeyNobodyGetsIn(t *testing.T) {
 	key, other := someKey(t, mcpoauth.ES256), someKey(t, mcpoauth.ES256)
 	for name, signer := range map[string]mcpoauth.Signer{"no signer": nil, "another key": mcpoauth.KeySet{other}} {

@@ -255,3 +255,31 @@ func TestOnlyTheFirstOfAHeaderIsRead(t *testing.T) {
 		t.Fatal(fmt.Sprint(step), err)
 	}
 }
+
+func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
+	const public = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`
+	const private = public + `,"d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}`
+	for field, settings := range map[string]Settings{
+		"grant":      {Grant: "password"},
+		"dpop":       {DPoP: "sometimes"},
+		"client_key": {ClientKey: private},
+		"dpop_keys":  {DPoP: DPoPAlways},
+		"identity_provider.issuer": {
+			Grant: EnterpriseManaged, IdentityProvider: &IdentityProvider{ClientID: "x"},
+		},
+	} {
+		settings.ServerURL = "https://mcp.example.com/mcp"
+		_, err := NewConfig(settings)
+		var refused *SettingsError
+		if !errors.As(err, &refused) || refused.Field != field || strings.Contains(err.Error(), "nWGxne") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	settings := Settings{
+		ServerURL: "https://mcp.example.com/mcp", DPoP: DPoPAlways,
+		DPoPKeys: []DPoPKey{{Issuer: "https://auth.example.com", JWK: private}},
+	}
+	if _, err := NewConfig(settings); err == nil || strings.Contains(err.Error(), "nWGxne") {
+		t.Error(err)
+	}
+}
