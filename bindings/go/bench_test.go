@@ -175,7 +175,24 @@ func BenchmarkCall(b *testing.B) {
 			}
 		})
 	})
+	b.Run("proof", func(b *testing.B) { benchmarkProof(b) })
 	b.Run("document", func(b *testing.B) { benchmarkDocument(b) })
+}
+
+// benchmarkProof makes a proof for a request, with a key at hand.
+func benchmarkProof(b *testing.B) {
+	key := must(GenerateKey(ES256))
+	signer := KeySet{key}
+	request := requestFor(key, strings.Repeat("x", 400))
+	measure(b, func() {
+		signature, err := signer.Sign(b.Context(), request)
+		if err == nil {
+			_, err = request.Compact(signature)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	})
 }
 
 // benchmarkDocument gives the metadata of an authorization server and takes the next request.
