@@ -171,11 +171,18 @@ pub(crate) struct ExchangingIdentity {
 
 impl ExchangingIdentity {
     pub(super) fn task(&self, shared: &Shared) -> Task {
-        let server = &self.sign_in.server;
+        let SignIn {
+            server,
+            scopes,
+            resource,
+            ..
+        } = &*self.sign_in;
         let (token, kind) = match &self.subject {
             Some(subject) => (subject.token.expose(), subject_type(subject.kind)),
             None => ("", subject_type(AssertionKind::IdToken)),
         };
+        let scope = (!scopes.is_empty()).then_some(("scope", scopes.as_str()));
+        let resource = [("resource", &*resource.identifier)];
         let parameters: Vec<_> = [
             (
                 "grant_type",
@@ -187,7 +194,8 @@ impl ExchangingIdentity {
             ("subject_token_type", kind),
         ]
         .into_iter()
-        .chain(self.sign_in.wishes(shared))
+        .chain(scope)
+        .chain(token::sent(&resource, shared).iter().copied())
         .collect();
         // The provider is configured wherever this phase is entered.
         let url = shared
@@ -214,13 +222,17 @@ impl ExchangingIdentity {
         shared: &mut Shared,
     ) -> Phase {
         let failure = |code| Failure::new(code, Stage::IdentityExchange);
-        let response = match http::arrived(answer, Stage::IdentityExchange, Code::GrantUnavailable)
-        {
+        let response = match answer {
             Ok(response) => response,
-            Err(failure) => return shared.fail(failure),
+            Err(cause) => {
+                return shared.fail(failure(Code::GrantUnavailable).about(cause.as_str()));
+            }
         };
         let status = response.status;
         let trouble = Trouble::of(status);
+        if let Some(Trouble::Redirect) = trouble {
+            return shared.fail(failure(Code::UnexpectedRedirect).with_status(status));
+        }
         match ExchangeAnswer::parse(status, response.body) {
             ExchangeAnswer::Issued(id_jag) => self.issued(id_jag, shared),
             ExchangeAnswer::Refused(error) => {

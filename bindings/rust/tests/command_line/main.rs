@@ -3,8 +3,6 @@
 
 #[cfg(unix)]
 mod browser;
-mod documents;
-mod grants;
 mod person;
 mod refusals;
 

@@ -126,8 +126,7 @@ pub(crate) fn settings(
         client_document: document.map(|url| ClientDocument {
             url: url.clone(),
             redirect_uris: match server.client.client_document_redirects.as_slice() {
-                // Without a port it stands for any (RFC 8252 §7.3).
-                [] => vec![redirect_uri.replacen(":0/", "/", 1)],
+                [] => vec![redirect_uri.clone()],
                 listed => listed.to_vec(),
             },
             auth_method: keys.client.is_some().then_some(AuthMethod::PrivateKeyJwt),
