@@ -171,18 +171,11 @@ pub(crate) struct ExchangingIdentity {
 
 impl ExchangingIdentity {
     pub(super) fn task(&self, shared: &Shared) -> Task {
-        let SignIn {
-            server,
-            scopes,
-            resource,
-            ..
-        } = &*self.sign_in;
+        let server = &self.sign_in.server;
         let (token, kind) = match &self.subject {
             Some(subject) => (subject.token.expose(), subject_type(subject.kind)),
             None => ("", subject_type(AssertionKind::IdToken)),
         };
-        let scope = (!scopes.is_empty()).then_some(("scope", scopes.as_str()));
-        let resource = [("resource", &*resource.identifier)];
         let parameters: Vec<_> = [
             (
                 "grant_type",
@@ -194,8 +187,7 @@ impl ExchangingIdentity {
             ("subject_token_type", kind),
         ]
         .into_iter()
-        .chain(scope)
-        .chain(token::sent(&resource, shared).iter().copied())
+        .chain(self.sign_in.wishes(shared))
         .collect();
         // The provider is configured wherever this phase is entered.
         let url = shared
@@ -222,17 +214,13 @@ impl ExchangingIdentity {
         shared: &mut Shared,
     ) -> Phase {
         let failure = |code| Failure::new(code, Stage::IdentityExchange);
-        let response = match answer {
+        let response = match http::arrived(answer, Stage::IdentityExchange, Code::GrantUnavailable)
+        {
             Ok(response) => response,
-            Err(cause) => {
-                return shared.fail(failure(Code::GrantUnavailable).about(cause.as_str()));
-            }
+            Err(failure) => return shared.fail(failure),
         };
         let status = response.status;
         let trouble = Trouble::of(status);
-        if let Some(Trouble::Redirect) = trouble {
-            return shared.fail(failure(Code::UnexpectedRedirect).with_status(status));
-        }
         match ExchangeAnswer::parse(status, response.body) {
             ExchangeAnswer::Issued(id_jag) => self.issued(id_jag, shared),
             ExchangeAnswer::Refused(error) => {

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Purpose, ShowCode, Task};
 use crate::client::Client;
 use crate::error::{Code, Failure, Stage};
-use crate::grant::Change;
 use crate::input::HttpAnswer;
 use crate::limits::{MAX_DEVICE_CODE_MS, MAX_POLL_BACK_OFF_MS};
 use crate::machine::Ignored;
 use crate::phase::http::{self, ClientRequest, Trouble};
 use crate::phase::prove::{Needs, Proofs, Sender, is_proof_error};
-use crate::phase::saving::{AfterSaving, SavingGrant};
-use crate::phase::token::{self, Asked};
+use crate::phase::saving::AfterSaving;
+use crate::phase::token;
 use crate::phase::{Phase, SignIn, Step};
 use crate::secret::{self, Secret};
 use crate::shared::Shared;
@@ -59,21 +58,14 @@ impl RequestingCode {
 
     /// RFC 8628 §3.1, RFC 8707 §2.
     pub(super) fn task(&self, shared: &Shared) -> Task {
-        let scopes = &self.sign_in.scopes;
-        let scope = (!scopes.is_empty()).then_some(("scope", scopes.as_str()));
-        let resource = [("resource", &*self.sign_in.resource.identifier)];
-        let further = &shared.config.settings.authorize_parameters;
-        let parameters: Vec<_> = scope
-            .into_iter()
-            .chain(token::sent(&resource, shared).iter().copied())
-            .collect();
+        let parameters: Vec<_> = self.sign_in.wishes(shared).collect();
         http::client_request(
             ClientRequest {
                 url: self.url(),
                 purpose: Purpose::DeviceAuthorization,
                 client: &self.client,
                 parameters: &parameters,
-                further,
+                further: &shared.config.settings.authorize_parameters,
                 proofs: &self.proofs,
             },
             shared,
@@ -85,15 +77,12 @@ impl RequestingCode {
         answer: HttpAnswer<'_>,
         shared: &mut Shared,
     ) -> Phase {
-        let failure = |code| Failure::new(code, Stage::Authorization);
-        let response = match answer {
+        let stage = Stage::Authorization;
+        let response = match http::arrived(answer, stage, Code::AuthorizationUnavailable) {
             Ok(response) => response,
-            Err(cause) => {
-                return shared.fail(failure(Code::AuthorizationUnavailable).about(cause.as_str()));
-            }
+            Err(failure) => return shared.fail(failure),
         };
         let status = response.status;
-        let trouble = Trouble::of(status);
         if let Some(error) = TokenAnswer::error(response.body) {
             if let Some(auth) = token::retried(&error, status, &self.client, &self.sign_in) {
                 shared.note(Decision::AuthenticationRetried);
@@ -102,18 +91,9 @@ impl RequestingCode {
             }
             return token::refused_before(self.sign_in, &self.client, error, &response, shared);
         }
-        match trouble {
-            None => {}
-            Some(Trouble::Redirect) => {
-                return shared.fail(failure(Code::UnexpectedRedirect).with_status(status));
-            }
-            Some(Trouble::Throttled | Trouble::Unavailable) => {
-                let why = failure(Code::AuthorizationUnavailable).with_status(status);
-                return shared.fail(why.retry_after(http::retry_after(&response)));
-            }
-            Some(Trouble::Refused) => {
-                return shared.fail(failure(Code::AuthorizationRejected).with_status(status));
-            }
+        if let Some(code) = token::unavailable(status) {
+            let failure = Failure::new(code, stage).with_status(status);
+            return shared.fail(failure.retry_after(http::retry_after(&response)));
         }
         match DeviceResponse::parse(response.body, shared.config.reach) {
             Ok(device) => {
@@ -121,7 +101,7 @@ impl RequestingCode {
                 AwaitingDevice::begin(self.sign_in, self.client, device, shared)
             }
             Err(why) => {
-                let failure = failure(Code::BadDeviceResponse).about(why);
+                let failure = Failure::new(Code::BadDeviceResponse, stage).about(why);
                 shared.fail(failure.with_status(status))
             }
         }
@@ -281,18 +261,7 @@ impl Polling {
                 let AwaitingDevice {
                     sign_in, client, ..
                 } = *self.waiting;
-                let SignIn {
-                    server,
-                    scopes,
-                    resource,
-                    bind,
-                    ..
-                } = *sign_in;
-                let issuer = server.issuer.clone();
-                let asked = Asked::at(server, &client, scopes, resource, bind);
-                let tokens = token::tokens(issued, asked, shared);
-                let change = Change::PutTokens(issuer, Box::new(tokens));
-                SavingGrant::begin(change, AfterSaving::SignedIn, shared)
+                token::keep(issued, *sign_in, &client, AfterSaving::SignedIn, shared)
             }
             TokenAnswer::Refused(error) => {
                 let wait = http::retry_after(&response);

@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Purpose, Task};
 use crate::client::Client;
 use crate::error::{Code, Failure, Stage};
-use crate::grant::Change;
 use crate::input::HttpAnswer;
-use crate::phase::http::{self, ClientRequest, Trouble};
+use crate::phase::http::{self, ClientRequest};
 use crate::phase::prove::{Needs, Proofs, Sender, is_proof_error};
-use crate::phase::saving::{AfterSaving, SavingGrant};
-use crate::phase::token::{self, Asked};
+use crate::phase::saving::AfterSaving;
+use crate::phase::token;
 use crate::phase::{Phase, SignIn};
 use crate::secret::Secret;
 use crate::shared::Shared;
@@ -65,30 +64,17 @@ impl Granting {
     }
 
     pub(super) fn task(&self, shared: &Shared) -> Task {
-        let SignIn {
-            server,
-            scopes,
-            resource,
-            ..
-        } = &*self.sign_in;
-        let grant = match &self.credential {
-            Some(credential) => [
+        let mut parameters = match &self.credential {
+            Some(credential) => vec![
                 ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
                 ("assertion", credential.assertion.expose()),
-            ]
-            .to_vec(),
+            ],
             None => vec![("grant_type", "client_credentials")],
         };
-        let scope = (!scopes.is_empty()).then_some(("scope", scopes.as_str()));
-        let resource = [("resource", &*resource.identifier)];
-        let parameters: Vec<_> = grant
-            .into_iter()
-            .chain(scope)
-            .chain(token::sent(&resource, shared).iter().copied())
-            .collect();
+        parameters.extend(self.sign_in.wishes(shared));
         http::client_request(
             ClientRequest {
-                url: &server.token_endpoint,
+                url: &self.sign_in.server.token_endpoint,
                 purpose: Purpose::Grant,
                 client: &self.client,
                 parameters: &parameters,
@@ -112,33 +98,17 @@ impl Granting {
 
     pub(super) fn answered(self: Box<Self>, answer: HttpAnswer<'_>, shared: &mut Shared) -> Phase {
         let failure = |code| Failure::new(code, Stage::Grant);
-        let response = match answer {
+        let response = match http::arrived(answer, Stage::Grant, Code::GrantUnavailable) {
             Ok(response) => response,
-            Err(cause) => {
-                return shared.fail(failure(Code::GrantUnavailable).about(cause.as_str()));
-            }
+            Err(failure) => return shared.fail(failure),
         };
-        let trouble = Trouble::of(response.status);
-        if let Some(Trouble::Redirect) = trouble {
-            return shared.fail(failure(Code::UnexpectedRedirect).with_status(response.status));
-        }
         let binding = token::binding(self.sign_in.bind.as_ref());
         match TokenAnswer::parse(response.status, response.body, binding) {
             TokenAnswer::Tokens(mut issued) => {
                 // RFC 6749 §4.4.3: the grant itself is what tokens are renewed with.
                 issued.refresh_token = None;
-                let SignIn {
-                    server,
-                    scopes,
-                    resource,
-                    bind,
-                    ..
-                } = *self.sign_in;
-                let issuer = server.issuer.clone();
-                let asked = Asked::at(server, &self.client, scopes, resource, bind);
-                let tokens = token::tokens(issued, asked, shared);
-                let change = Change::PutTokens(issuer, Box::new(tokens));
-                SavingGrant::begin(change, AfterSaving::Refreshed, shared)
+                let then = AfterSaving::Refreshed;
+                token::keep(issued, *self.sign_in, &self.client, then, shared)
             }
             TokenAnswer::Refused(error) => {
                 let wait = http::retry_after(&response);

@@ -8,7 +8,9 @@ use crate::action::{
     Header, HeaderValue, HttpRequest, Limits, Method, Purpose, RedirectRule, Task,
 };
 use crate::client::{Client, ClientAuth};
+use crate::error::{Code, Failure, Stage};
 use crate::event::HttpResponse;
+use crate::input::HttpAnswer;
 use crate::limits::{MAX_BODY_BYTES, MAX_RETRY_AFTER_MS, REQUEST_TIMEOUT_MS};
 use crate::phase::prove::Proofs;
 use crate::secret::Secret;
@@ -176,6 +178,22 @@ fn basic(id: &str, secret: &str) -> Secret {
     let pair = Zeroizing::new(format!("{id}:{secret}"));
     let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
     Secret::new(format!("Basic {}", *encoded))
+}
+
+/// The answer to a request that may be made again later: without one, or with a redirect, the flow fails.
+pub(super) fn arrived(
+    answer: HttpAnswer<'_>,
+    stage: Stage,
+    unavailable: Code,
+) -> Result<HttpResponse<'_>, Failure> {
+    let failure = |code| Failure::new(code, stage);
+    let response = answer.map_err(|cause| failure(unavailable).about(cause.as_str()))?;
+    match Trouble::of(response.status) {
+        Some(Trouble::Redirect) => {
+            Err(failure(Code::UnexpectedRedirect).with_status(response.status))
+        }
+        _ => Ok(response),
+    }
 }
 
 /// What an answer that is not a success means for whoever would try again.

@@ -602,6 +602,15 @@ impl SignIn {
             .collect()
     }
 
+    /// What it asks for: the scopes, and the resource that they are for (RFC 8707 §2).
+    fn wishes<'a>(&'a self, shared: &Shared) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let scopes = &self.scopes;
+        let scope = (!scopes.is_empty()).then_some(("scope", scopes.as_str()));
+        let resource = (!shared.config.deviations().omit_resource)
+            .then_some(("resource", &*self.resource.identifier));
+        scope.into_iter().chain(resource)
+    }
+
     /// What a request for its tokens must be proved with.
     fn needs(&self, client: &Client) -> Needs {
         let server = &self.server;

@@ -8,7 +8,7 @@ use crate::action::{Purpose, Task};
 use crate::client::ClientAuth;
 use crate::error::{Code, Failure, Stage};
 use crate::input::HttpAnswer;
-use crate::phase::http::{self, ClientRequest, Trouble};
+use crate::phase::http::{self, ClientRequest};
 use crate::phase::prove::{Needs, Proofs, Sender};
 use crate::phase::token;
 use crate::phase::{Pending, Phase};
@@ -73,12 +73,10 @@ impl PushingRequest {
         answer: HttpAnswer<'_>,
         shared: &mut Shared,
     ) -> Phase {
-        let failure = |code| Failure::new(code, Stage::Authorization);
-        let response = match answer {
+        let stage = Stage::Authorization;
+        let response = match http::arrived(answer, stage, Code::AuthorizationUnavailable) {
             Ok(response) => response,
-            Err(cause) => {
-                return shared.fail(failure(Code::AuthorizationUnavailable).about(cause.as_str()));
-            }
+            Err(failure) => return shared.fail(failure),
         };
         let status = response.status;
         if let Some(error) = TokenAnswer::error(response.body) {
@@ -93,7 +91,8 @@ impl PushingRequest {
             } = *self.pending;
             return token::refused_before(sign_in, &client, error, &response, shared);
         }
-        let code = match Trouble::of(status) {
+        let code = match token::unavailable(status) {
+            Some(code) => code,
             None => match push_response::request_uri(response.body) {
                 Some(request_uri) => {
                     shared.note(Decision::RequestPushed);
@@ -102,11 +101,8 @@ impl PushingRequest {
                 }
                 None => Code::BadPushResponse,
             },
-            Some(Trouble::Redirect) => Code::UnexpectedRedirect,
-            Some(Trouble::Throttled | Trouble::Unavailable) => Code::AuthorizationUnavailable,
-            Some(Trouble::Refused) => Code::AuthorizationRejected,
         };
-        let failure = failure(code).with_status(status);
+        let failure = Failure::new(code, stage).with_status(status);
         shared.fail(failure.retry_after(http::retry_after(&response)))
     }
 }

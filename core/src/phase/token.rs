@@ -21,7 +21,6 @@ use crate::shared::Shared;
 use crate::trace::Decision;
 use crate::uri::{HttpUrl, Issuer};
 use crate::wire::resource_metadata::Resource;
-use crate::wire::server_metadata::ServerMetadata;
 use crate::wire::token_response::{Binding, IssuedTokens, OAuthError, TokenAnswer};
 
 /// Exchanging the code. It is sent once; again only after an answer, or the lack of a connection, that proves that it
@@ -108,18 +107,7 @@ impl Exchanging {
         let Pending {
             sign_in, client, ..
         } = *self.pending;
-        let SignIn {
-            server,
-            scopes,
-            resource,
-            bind,
-            ..
-        } = *sign_in;
-        let issuer = server.issuer.clone();
-        let asked = Asked::at(server, &client, scopes, resource, bind);
-        let tokens = tokens(issued, asked, shared);
-        let change = Change::PutTokens(issuer, Box::new(tokens));
-        SavingGrant::begin(change, AfterSaving::SignedIn, shared)
+        keep(issued, *sign_in, &client, AfterSaving::SignedIn, shared)
     }
 
     fn refused(mut self: Box<Self>, error: OAuthError, status: u16, shared: &mut Shared) -> Phase {
@@ -220,6 +208,15 @@ pub(super) fn refused_before(
         return forgotten(sign_in, client, failure, shared);
     }
     shared.fail(failure)
+}
+
+/// What a status means before there is a code, where the body does not say; `None` for a success.
+pub(super) const fn unavailable(status: u16) -> Option<Code> {
+    match Trouble::of(status) {
+        None => None,
+        Some(Trouble::Throttled | Trouble::Unavailable) => Some(Code::AuthorizationUnavailable),
+        Some(Trouble::Redirect | Trouble::Refused) => Some(Code::AuthorizationRejected),
+    }
 }
 
 /// The other way to authenticate, where the server refused this one for itself.
@@ -333,15 +330,29 @@ pub(super) struct Asked<'a> {
     pub(super) refresh_token: Option<Secret>,
 }
 
+/// Keeps tokens that were issued for a sign-in, or by a grant without a user.
+pub(super) fn keep(
+    issued: IssuedTokens,
+    sign_in: SignIn,
+    client: &Client,
+    then: AfterSaving,
+    shared: &mut Shared,
+) -> Phase {
+    let issuer = sign_in.server.issuer.clone();
+    let tokens = tokens(issued, Asked::by(sign_in, client), shared);
+    let change = Change::PutTokens(issuer, Box::new(tokens));
+    SavingGrant::begin(change, then, shared)
+}
+
 impl<'a> Asked<'a> {
-    /// For a sign-in, or a grant without a user.
-    pub(super) fn at(
-        server: ServerMetadata,
-        client: &'a Client,
-        scopes: ScopeSet,
-        resource: Resource,
-        bind: Option<Bind>,
-    ) -> Self {
+    fn by(sign_in: SignIn, client: &'a Client) -> Self {
+        let SignIn {
+            server,
+            scopes,
+            resource,
+            bind,
+            ..
+        } = sign_in;
         Self {
             client,
             scopes,

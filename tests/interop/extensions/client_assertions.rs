@@ -1,11 +1,11 @@
 //! Does a client that has a key prove itself with it wherever it must (RFC 7523 §2.2)?
 
-use mcp_oauth_core::{AuthMethod, ClientDocument, Preregistered, Settings};
+use mcp_oauth_core::{AuthMethod, ClientDocument, Settings};
 use mcp_oauth_testbed::{Behaviour, Endpoint, LoopbackPort, PreRegistered, Testbed};
 use serde_json::json;
 
 use super::key::{ALGORITHMS, Key};
-use super::{CLIENT, knowing};
+use super::{knowing, known};
 use crate::scene::{Host, requests, settings, start};
 
 const DOCUMENT: &str = "https://client.example.com/client.json";
@@ -49,13 +49,7 @@ async fn a_client_that_is_known_beforehand_signs_with_each_kind_of_key() {
         behaviour.authorization.loopback_port = LoopbackPort::Any;
         let bed = start(behaviour).await;
         let settings = Settings {
-            preregistered: Some(Preregistered {
-                issuer: bed.issuer(),
-                client_id: CLIENT.into(),
-                client_secret: None,
-                auth_method: Some(AuthMethod::PrivateKeyJwt),
-                endpoints: None,
-            }),
+            preregistered: Some(known(&bed, None, Some(AuthMethod::PrivateKeyJwt))),
             ..settings(&bed)
         };
         signs_in_and_refreshes(&bed, &key, settings).await;

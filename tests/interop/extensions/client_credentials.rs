@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_oauth_core::{AuthMethod, Code, GrantType, Preregistered, Secret, Settings};
+use mcp_oauth_core::{AuthMethod, Code, GrantType, Settings};
 use mcp_oauth_host::NeedsUser;
 use mcp_oauth_testbed::{Behaviour, Endpoint, PreRegistered, Testbed};
 
 use super::key::{ALGORITHMS, Key};
-use super::{CLIENT, knowing};
+use super::{knowing, known};
 use crate::scene::{Host, requests, settings, start};
 
 fn behaviour(client: PreRegistered) -> Behaviour {
@@ -20,24 +20,18 @@ fn behaviour(client: PreRegistered) -> Behaviour {
 fn with_secret(bed: &Testbed, method: Option<AuthMethod>) -> Settings {
     Settings {
         grant: GrantType::ClientCredentials,
-        preregistered: Some(Preregistered {
-            issuer: bed.issuer(),
-            client_id: CLIENT.into(),
-            client_secret: Some(Secret::new("a/secret=")),
-            auth_method: method,
-            endpoints: None,
-        }),
+        preregistered: Some(known(bed, Some("a/secret="), method)),
         refresh_skew_ms: 0,
         ..settings(bed)
     }
 }
 
 fn with_key(bed: &Testbed, key: &Key) -> Host {
-    let mut settings = with_secret(bed, Some(AuthMethod::PrivateKeyJwt));
-    settings.client_key = Some(key.public.clone());
-    if let Some(client) = &mut settings.preregistered {
-        client.client_secret = None;
-    }
+    let settings = Settings {
+        preregistered: Some(known(bed, None, Some(AuthMethod::PrivateKeyJwt))),
+        client_key: Some(key.public.clone()),
+        ..with_secret(bed, None)
+    };
     Host::with(settings, |builder| {
         builder
             .user_agent(Arc::new(NeedsUser))

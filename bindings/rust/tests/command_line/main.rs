@@ -3,6 +3,8 @@
 
 #[cfg(unix)]
 mod browser;
+mod documents;
+mod grants;
 mod person;
 mod refusals;
 

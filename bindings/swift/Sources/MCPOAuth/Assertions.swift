@@ -15,7 +15,7 @@ public struct AssertionRequest: Sendable, Equatable {
     public var issuer: String
     /// The `aud` that it must name. For an identity: the client that the user has signed in to.
     public var audience: String
-    /// Whether the last one was refused: only a newer one helps.
+    /// Whether the last one was refused or had expired: only a newer one helps.
     public var renew: Bool
 
     /// A request of these parts, for an ``AssertionSource`` to be tried with.

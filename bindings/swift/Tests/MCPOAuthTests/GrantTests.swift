@@ -121,10 +121,11 @@ actor Assertions {
         #expect(request?.audience == "client-at-provider" && request?.renew == false)
     }
 
-    @Test func anIdentityThatWasRefusedIsAskedForAnew() async throws {
+    @Test(arguments: ["expired", "forged"])
+    func anIdentityThatIsNoGoodIsAskedForAnew(flaw: String) async throws {
         let bed = try Testbed(behaviour: Self.enterprise)
         let assertions = Assertions { request in
-            Assertion(try await bed.mint(request.renew ? "id_token" : "id_token?flaw=forged"), kind: .idToken)
+            Assertion(try await bed.mint(request.renew ? "id_token" : "id_token?flaw=\(flaw)"), kind: .idToken)
         }
         try await Self.employee(bed, assertions.source).signIn()
         #expect(await assertions.requests.map(\.renew) == [false, true])

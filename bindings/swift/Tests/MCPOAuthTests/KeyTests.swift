@@ -61,6 +61,11 @@ import Testing
         #expect(try base64URLData(expected) == signature)
     }
 
+    @Test func aNewerNameOfEdDSAIsReadToo() throws {
+        let key = try SigningKey(jwk: Self.edDSA.replacingOccurrences(of: "\"EdDSA\"", with: "\"Ed25519\""))
+        #expect(key.algorithm == .edDSA)
+    }
+
     @Test func theExampleOfRSAIsSignedAsItStandsThere() throws {
         let key = try SigningKey(jwk: Self.rsa)
         #expect(key.algorithm == .rs256 && key.keyID == nil)

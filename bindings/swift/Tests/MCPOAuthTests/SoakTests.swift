@@ -23,6 +23,7 @@ import Testing
             // Every second token is as good as expired: it is refreshed.
             _ = try await client.authorization(method: "POST", url: InMemoryServers.serverURL)
             if number % 3 == 0 { try await client.signOut() }
+            if number % 4 == 0 { try await boundFlow() }
             if number % 5 == 0 {
                 let (pages, show) = AsyncStream.makeStream(of: SignInPage.self)
                 let silent = try OAuthClient(
@@ -33,6 +34,20 @@ import Testing
                 waiting.cancel()
                 _ = await waiting.result
             }
+        }
+
+        /// With a key that is gone afterwards.
+        static func boundFlow() async throws {
+            let servers = InMemoryServers(isBound: true)
+            let key = try SigningKey.generate(.es256)
+            var settings = Settings(serverUrl: InMemoryServers.serverURL)
+            settings.dpop = .always
+            settings.dpopKeys = [DpopKey(key: key.publicJWK)]
+            let client = try OAuthClient(
+                settings, store: MemoryStore(), userAgent: servers, network: servers, signer: LocalKeys(key))
+            try await client.signIn()
+            let authorization = try await client.authorization(method: "POST", url: InMemoryServers.serverURL)
+            #expect(authorization?.proof != nil)
         }
 
         static func memory() throws -> Int {

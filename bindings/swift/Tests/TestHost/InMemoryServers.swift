@@ -12,10 +12,14 @@ public struct InMemoryServers: Network, UserAgent {
     private static let issuer = "https://as.example.com"
 
     private let expiresIn: Int
+    private let tokenType: String
 
-    /// - Parameter expiresIn: how many seconds a token is good for.
-    public init(expiresIn: Int = 3600) {
+    /// - Parameters:
+    ///   - expiresIn: how many seconds a token is good for.
+    ///   - isBound: whether tokens are bound to a key. Nobody looks at the proofs.
+    public init(expiresIn: Int = 3600, isBound: Bool = false) {
         self.expiresIn = expiresIn
+        tokenType = isBound ? "DPoP" : "Bearer"
     }
 
     public func send(_ request: NetworkRequest) async throws -> NetworkReply {
@@ -27,7 +31,7 @@ public struct InMemoryServers: Network, UserAgent {
             reply(
                 """
                 {"access_token":"\(Self.accessToken)","refresh_token":"\(Self.refreshToken)",
-                "token_type":"Bearer","expires_in":\(expiresIn),"scope":"a"}
+                "token_type":"\(tokenType)","expires_in":\(expiresIn),"scope":"a"}
                 """)
         }
     }
@@ -39,7 +43,8 @@ public struct InMemoryServers: Network, UserAgent {
     private static let serverMetadata = """
         {"issuer":"\(issuer)","authorization_endpoint":"\(issuer)/authorize","token_endpoint":"\(issuer)/token",
         "registration_endpoint":"\(issuer)/register","response_types_supported":["code"],
-        "code_challenge_methods_supported":["S256"],"token_endpoint_auth_methods_supported":["none"]}
+        "code_challenge_methods_supported":["S256"],"token_endpoint_auth_methods_supported":["none"],
+        "dpop_signing_alg_values_supported":["ES256"]}
         """
 
     public func bind(preferred: String) async throws -> Redirect {

@@ -202,7 +202,7 @@ pub(crate) struct Client {
     /// URL of a client ID metadata document that you publish
     #[arg(long, value_name = "URL")]
     pub(crate) client_document: Option<String>,
-    /// A redirect URI that the document lists (repeatable) [default: the one listened on]
+    /// A redirect URI that the document lists (repeatable) [default: the one listened on, for any port]
     #[arg(
         long = "client-document-redirect",
         value_name = "URI",

@@ -81,16 +81,16 @@ async fn check(arguments: &CheckDocument, report: &Report) -> Result<(), Fault> 
         .as_deref()
         .map(keys::read)
         .transpose()?;
-    let network = Network::new(match arguments.allow_private_network {
-        true => Reach::Private,
-        false => Reach::Public,
-    });
+    let network = Network::new(reach(arguments));
     let document = match &arguments.file {
         Some(file) => std::fs::read(file).map_err(|error| unreadable(file, &error))?,
         None => fetch(&network, &arguments.url).await?,
     };
-    judge(&document, &arguments.url, &arguments.redirect_uri)?;
-    let document: Value = serde_json::from_slice(&document).unwrap_or_default();
+    let text = document;
+    let document: Value = serde_json::from_slice(&text).unwrap_or_default();
+    // Before anything else: that a private key is in it must be told as such.
+    public_keys(&document["jwks"])?;
+    judge(&text, &arguments.url, &arguments.redirect_uri)?;
     let published = match document["jwks_uri"].as_str() {
         Some(uri) => serde_json::from_slice(&fetch(&network, uri).await?).unwrap_or_default(),
         None => document["jwks"].clone(),
@@ -125,10 +125,23 @@ async fn check(arguments: &CheckDocument, report: &Report) -> Result<(), Fault> 
     Ok(())
 }
 
+/// A document on this machine is looked at where it is.
+fn reach(arguments: &CheckDocument) -> Reach {
+    let here = HttpUrl::parse(&arguments.url, Reach::Loopback).is_ok_and(|url| url.is_loopback());
+    match (here, arguments.allow_private_network) {
+        (true, _) => Reach::Loopback,
+        (false, true) => Reach::Private,
+        (false, false) => Reach::Public,
+    }
+}
+
 /// Whether the document is good in itself, and for a client that listens on this redirect URI.
 fn judge(document: &[u8], url: &str, redirect_uri: &str) -> Result<(), Fault> {
     let mut read =
         client_document::check(document, url).map_err(|fault| bad(&fault.to_string()))?;
+    if !HttpUrl::parse(url, Reach::Loopback).is_ok_and(|url| url.is_https()) {
+        return Err(bad("its URL is not an https URL"));
+    }
     // Of the settings only what concerns the document: which key it names is looked at where there is one.
     read.auth_method = None;
     let settings = Settings {

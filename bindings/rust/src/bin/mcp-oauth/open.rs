@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcp_oauth_core::Config;
+use mcp_oauth_core::{Config, GrantType};
 use mcp_oauth_host::store::{self, Store};
 use mcp_oauth_host::{Authorizer, Headless, UserAgent};
 use url::Url;
@@ -34,9 +34,11 @@ pub(crate) async fn authorizer(
         dpop.map(Option::as_deref),
     )?;
     let (settings, client) = settings(server, &keys)?;
+    let is_for_another_device = settings.grant == GrantType::DeviceCode;
     let config = Config::new(settings)?;
     let store = store(&server.keeping).await?;
-    let user_agent: Arc<dyn UserAgent> = match server.headless {
+    // A code can be shown without a browser.
+    let user_agent: Arc<dyn UserAgent> = match server.headless && !is_for_another_device {
         true => Arc::new(Headless::new()),
         false => Arc::new(Announced::new(report, has_port(server))),
     };

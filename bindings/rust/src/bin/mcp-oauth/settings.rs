@@ -126,7 +126,8 @@ pub(crate) fn settings(
         client_document: document.map(|url| ClientDocument {
             url: url.clone(),
             redirect_uris: match server.client.client_document_redirects.as_slice() {
-                [] => vec![redirect_uri.clone()],
+                // Without a port it stands for any (RFC 8252 §7.3).
+                [] => vec![redirect_uri.replacen(":0/", "/", 1)],
                 listed => listed.to_vec(),
             },
             auth_method: keys.client.is_some().then_some(AuthMethod::PrivateKeyJwt),

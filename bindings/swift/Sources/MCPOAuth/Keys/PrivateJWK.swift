@@ -55,7 +55,8 @@ struct PrivateJWK {
         default: throw KeyError("the JWK is for none of ES256, RS256, PS256 and EdDSA")
         }
         algorithm = try members.alg.map { name in
-            guard let algorithm = SigningAlgorithm(rawValue: name) else {
+            // RFC 9864 §2.2 has another name for one of them.
+            guard let algorithm = SigningAlgorithm(rawValue: name == "Ed25519" ? "EdDSA" : name) else {
                 throw KeyError("the JWK is for an algorithm other than ES256, RS256, PS256 and EdDSA")
             }
             return algorithm
