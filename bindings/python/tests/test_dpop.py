@@ -102,6 +102,9 @@ def test_a_slow_signer_keeps_nobody_else_waiting(testbed: Testbed, person: Perso
                 for _ in range(20):
                     tasks.start_soon(post, client)
             assert time.monotonic() - start < 2
+            with anyio.move_on_after(0.05) as scope:
+                await post(client)
+            assert scope.cancelled_caught and anyio.current_time() - scope.deadline < 0.1
 
     anyio.run(main, backend=backend)
 

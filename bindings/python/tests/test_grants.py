@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Person, Testbed, call_tool
+from conftest import Person, Testbed, call_tool, callback_of
 
 from mcp_oauth_core import (
     Algorithm,
@@ -22,6 +22,8 @@ from mcp_oauth_core import (
     AuthorizationError,
     ClientDocument,
     DeviceCode,
+    DpopKey,
+    DpopUse,
     GrantType,
     IdentityProvider,
     MemoryStore,
@@ -105,6 +107,31 @@ def test_a_key_authenticates_a_client_whose_users_sign_in(testbed: Testbed, pers
     call_tool(testbed, oauth, "whoami")
     assert testbed.counts()["refreshes"] == 1
     assert len(person.pages) == 1
+
+
+def test_another_process_finishes_with_the_same_keys(testbed: Testbed) -> None:
+    key = SigningKey.generate("ES256")
+    redirect = "https://app.example.com/callback"
+    testbed.behave(
+        registration={"clients": [{"client_id": "notes", "redirect_uris": [redirect], **keyed(key)}]},
+        pushed={"offered": True, "required": True},
+        dpop={"offered": True, "required": True, "server_nonce": "rotating", "resource_nonce": "rotating"},
+    )
+    settings: dict[str, Any] = {
+        **with_key(key),
+        "redirect_uri": redirect,
+        "headless": True,
+        "dpop": DpopUse.ALWAYS,
+        "dpop_keys": [DpopKey(key=key.public_jwk)],
+        "preregistered": Preregistered(issuer=testbed.issuer, client_id="notes"),
+    }
+    page = OAuth(testbed.url, **settings).begin()
+    assert page is not None and "request_uri=" in page
+    other = OAuth(testbed.url, **settings)
+    other.finish(callback_of(page, "alice"))
+    assert json.loads(call_tool(testbed, other, "whoami"))["subject"] == "alice"
+    other.sign_out()
+    assert testbed.counts()["revocations"] == 2
 
 
 def test_a_client_without_its_signer_says_so(testbed: Testbed, person: Person) -> None:

@@ -175,6 +175,8 @@ def test_a_signer_finds_each_of_its_keys_and_no_other() -> None:
         signer.sign(asked(other))
     with pytest.raises(SigningError, match="signs ES256, not RS256"):
         signer.sign(asked(keys[0], algorithm="RS256"))
+    with pytest.raises(SigningError, match="twice"):
+        LocalSigner([KEYS["RS256"], KEYS["PS256"]])
 
 
 @pytest.mark.parametrize(

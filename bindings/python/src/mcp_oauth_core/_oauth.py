@@ -227,7 +227,8 @@ class OAuth(_Auth):
                     with _off_the_clock():
                         answer = await settled_async(step.ended)
                 elif isinstance(step, SignRequest):
-                    answer = await anyio.to_thread.run_sync(self._driver.prove, step)
+                    # Off the loop: it may ask a server, and nobody has to wait for it.
+                    answer = await anyio.to_thread.run_sync(self._driver.prove, step, abandon_on_cancel=True)
                 else:
                     answer = yield step
 

@@ -132,10 +132,13 @@ class SigningKey:
 
 
 class LocalSigner:
-    """Signs with keys in this process."""
+    """Signs with keys in this process, each for one algorithm (RFC 8725 §3.1)."""
 
     def __init__(self, keys: Iterable[SigningKey]) -> None:
-        self._keys = {key.thumbprint: key for key in keys}
+        self._keys: dict[str, SigningKey] = {}
+        for key in keys:
+            if self._keys.setdefault(key.thumbprint, key).algorithm != key.algorithm:
+                raise SigningError(f"the key {key.thumbprint} is there twice, with different algorithms")
 
     def sign(self, request: SignRequest) -> bytes:
         key = self._keys.get(request.thumbprint)
