@@ -26,8 +26,8 @@ pub(crate) struct FetchingAssertion {
     pub(super) sign_in: Box<SignIn>,
     client: Arc<Client>,
     purpose: AssertionPurpose,
-    /// Whether the last one was refused, or has expired.
-    renew: bool,
+    /// What was wrong with the last one, where a newer one may help: it is told if the host has none.
+    refused: Option<Failure>,
 }
 
 impl FetchingAssertion {
@@ -40,7 +40,7 @@ impl FetchingAssertion {
             sign_in,
             client,
             purpose,
-            renew: false,
+            refused: None,
         }))
     }
 
@@ -61,7 +61,7 @@ impl FetchingAssertion {
             purpose: self.purpose,
             issuer,
             audience: audience.into(),
-            renew: self.renew,
+            renew: self.refused.is_some(),
         })
     }
 
@@ -72,15 +72,15 @@ impl FetchingAssertion {
             .as_ref()
             .filter(|_| self.purpose == AssertionPurpose::Identity);
         if let Err(what) = check(&given, provider, shared) {
-            if what == EXPIRED && !self.renew {
+            let failure = Failure::new(Code::BadAssertion, Stage::Grant).about(what);
+            if what == EXPIRED && self.refused.is_none() {
                 shared.note(Decision::AssertionExpired);
                 return Phase::FetchingAssertion(Box::new(Self {
-                    renew: true,
+                    refused: Some(failure),
                     ..self
                 }));
             }
-            let failure = Failure::new(Code::BadAssertion, Stage::Grant);
-            return shared.fail(failure.about(what));
+            return shared.fail(failure);
         }
         match provider {
             None => {
@@ -97,7 +97,7 @@ impl FetchingAssertion {
                     client: self.client,
                     as_client: provider.client.clone(),
                     subject: Some(given),
-                    renewed: self.renew,
+                    renewed: self.refused.is_some(),
                     proofs: Proofs::default(),
                 }))
             }
@@ -105,12 +105,12 @@ impl FetchingAssertion {
     }
 
     pub(super) fn declined(self, reason: Refusal, shared: &mut Shared) -> Phase {
-        let code = match reason {
-            Refusal::NeedsUser => Code::NeedsUser,
-            Refusal::Denied => Code::Cancelled,
-            Refusal::Unable => Code::AssertionNeeded,
-        };
-        shared.fail(Failure::new(code, Stage::Grant))
+        let failure = |code| Failure::new(code, Stage::Grant);
+        shared.fail(match reason {
+            Refusal::NeedsUser => failure(Code::NeedsUser),
+            Refusal::Denied => failure(Code::Cancelled),
+            Refusal::Unable => self.refused.unwrap_or(failure(Code::AssertionNeeded)),
+        })
     }
 }
 
@@ -224,7 +224,6 @@ impl ExchangingIdentity {
         match ExchangeAnswer::parse(status, response.body) {
             ExchangeAnswer::Issued(id_jag) => self.issued(id_jag, shared),
             ExchangeAnswer::Refused(error) => {
-                let code = error.code.as_str();
                 if token::is_passing(&error, status) {
                     let why = failure(Code::GrantUnavailable).with_status(status);
                     return shared.fail(why.retry_after(http::retry_after(&response)));
@@ -238,18 +237,20 @@ impl ExchangingIdentity {
                     let words = failure(Code::ClientRejected).with_status(status);
                     return shared.fail(words.with_server_words(Some(error.code), error.text));
                 }
-                if !self.renewed && matches!(code, "invalid_grant" | "invalid_request") {
+                let dated = matches!(error.code.as_str(), "invalid_grant" | "invalid_request");
+                let why = failure(Code::IdentityRejected).with_status(status);
+                let why = why.with_server_words(Some(error.code), error.text);
+                if !self.renewed && dated {
                     // Perhaps it has expired: the host may have a newer one (RFC 8693 §2.2.2).
                     shared.note(Decision::IdentityRefused);
                     return Phase::FetchingAssertion(Box::new(FetchingAssertion {
                         sign_in: self.sign_in,
                         client: self.client,
                         purpose: AssertionPurpose::Identity,
-                        renew: true,
+                        refused: Some(why),
                     }));
                 }
-                let why = failure(Code::IdentityRejected).with_status(status);
-                shared.fail(why.with_server_words(Some(error.code), error.text))
+                shared.fail(why)
             }
             ExchangeAnswer::Unusable(why) => {
                 shared.fail(failure(Code::BadExchange).about(why).with_status(status))
