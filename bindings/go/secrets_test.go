@@ -89,6 +89,7 @@ func TestNoSecretIsShownByAnything(t *testing.T) {
 		"settings":      settings,
 		"preregistered": *settings.Preregistered,
 		"client":        Client{ID: "x", Secret: "marked-secret"},
+		"provider":      IdentityProvider{ClientID: "x", ClientSecret: "marked-secret"},
 		"record":        Record{Generation: 1, Body: []byte("marked-secret")},
 		"records":       []Record{{Body: []byte("marked-secret")}},
 		"options":       Options{Store: handler.driver.store},

@@ -1,13 +1,18 @@
 package mcpoauth
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/mcp-oauth-core/mcp-oauth-core/bindings/go/machine"
 )
 
 // flowCount is how many flows must leave nothing behind.
@@ -18,6 +23,10 @@ func TestTenThousandFlowsLeaveNothingBehind(t *testing.T) {
 		for n := range count {
 			handler := cannedHandler(t, canned{}, Options{Trace: func(Decision) {}})
 			signedIn(t, handler)
+			if n%4 == 1 {
+				_ = handler.Close()
+				handler = boundToKey(t)
+			}
 			// Every other one is forgotten.
 			if n%2 == 0 {
 				_ = handler.Close()
@@ -34,6 +43,55 @@ func TestTenThousandFlowsLeaveNothingBehind(t *testing.T) {
 	if heapNow > heap+(2<<20) || residentNow > resident+(16<<20) || goroutinesNow > goroutines {
 		t.Error("memory grows")
 	}
+}
+
+// soakKey signs for all flows with a key.
+var soakKey = sync.OnceValue(func() *PrivateKey { return must(GenerateKey(ES256)) })
+
+// boundToKey carries a handler through a flow with a key, and proves two requests.
+func boundToKey(t *testing.T) *Handler {
+	t.Helper()
+	jwk := soakKey().PublicJWK()
+	handler, err := New(Settings{
+		ServerURL: cannedServer, ClientKey: jwk, DPoP: DPoPAlways, DPoPKeys: []DPoPKey{{JWK: jwk}},
+	}, &Options{Store: &MemoryStore{}, UserAgent: cannedUser{}, Signer: KeySet{soakKey()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler.driver.network = &network{map[machine.Reach]http.RoundTripper{machine.Public: cannedBound{}}}
+	if err := handler.SignIn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		held, err := handler.driver.credential(t.Context(), http.MethodPost, cannedServer)
+		if err != nil || held.draft == nil {
+			t.Fatal(err)
+		}
+		if _, err := handler.driver.prove(t.Context(), held.draft); err != nil {
+			t.Fatal(err)
+		}
+		handler.driver.takeNonce(&http.Response{Header: http.Header{"Dpop-Nonce": {"eyJ7S_zG.eyJH0-Z.HX4w-7v"}}})
+	}
+	return handler
+}
+
+// cannedBound are the same servers, who bind tokens to a key and take signatures for authentication.
+type cannedBound struct{}
+
+var toBound = strings.NewReplacer(
+	`"token_type":"Bearer"`, `"token_type":"DPoP"`,
+	`"client_secret_post"`, `"private_key_jwt"`,
+	`"response_modes_supported"`, `"dpop_signing_alg_values_supported":["ES256"],"response_modes_supported"`,
+	`"token_endpoint_auth_method":"none"`, `"token_endpoint_auth_method":"private_key_jwt"`,
+)
+
+func (cannedBound) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := canned{}.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(response.Body)
+	return document(request, response.StatusCode, toBound.Replace(string(body))), err
 }
 
 // footprint is what the process holds once everything was collected that can be.
