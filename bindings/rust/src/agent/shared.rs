@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mcp_oauth_core::{OpenUrl, Pending, Refusal, Secret, Timestamp};
+use mcp_oauth_core::{OpenUrl, Pending, Refusal, Secret, ShowCode, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -132,6 +132,10 @@ impl UserAgent for Sharing {
             *bound.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
             self.browser.open(request, network).await
         })
+    }
+
+    fn show_code<'a>(&'a self, code: &'a ShowCode) -> AgentFuture<'a, ()> {
+        self.browser.show_code(code)
     }
 }
 

@@ -119,6 +119,15 @@ fn each_algorithm_signs_what_its_public_key_verifies() {
 }
 
 #[test]
+fn a_new_rsa_key_is_good_beyond_2030() {
+    let key = PrivateKey::generate(Algorithm::Ps256).unwrap();
+    let public: Value = serde_json::from_str(&key.public_jwk()).unwrap();
+    assert_eq!(bytes(public["n"].as_str().unwrap()).len() * 8, 3072);
+    let signature = key.sign(b"input").unwrap();
+    assert!(verifies(&key.public_jwk(), b"input", &signature));
+}
+
+#[test]
 fn a_key_that_is_written_down_is_the_same_key() {
     for key in [read(rsa_jwk()), read(EC_JWK), read(ED_JWK)] {
         let pem = key.to_pem().unwrap();

@@ -315,7 +315,7 @@ pub(crate) struct WriteDocument {
     /// Name of the client, shown to whoever is asked for consent
     #[arg(long, value_name = "NAME")]
     pub(crate) name: String,
-    /// A redirect URI (repeatable) [default: /callback on 127.0.0.1 and on [::1], which stands for any port]
+    /// A redirect URI (repeatable) [default: /callback on either loopback address, at any port]
     #[arg(long = "redirect-uri", value_name = "URI")]
     pub(crate) redirect_uris: Vec<String>,
     /// File with the private key that the client authenticates with: its public half goes into the document
