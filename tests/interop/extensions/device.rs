@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_oauth_core::{Code, GrantType, OpenUrl, Refusal, Settings, ShowCode};
-use mcp_oauth_host::agent::{AgentFuture, Opened, Redirect};
+use mcp_oauth_host::agent::{AgentFuture, Opened, Redirect, SharedListener};
 use mcp_oauth_host::{NeedsUser, Network, UserAgent};
 use mcp_oauth_testbed::{Behaviour, Endpoint, Testbed};
 
@@ -72,7 +72,10 @@ fn host(bed: &Testbed, person: &Arc<Person>) -> Host {
 async fn a_person_signs_in_with_a_code() {
     let bed = Arc::new(start(behaviour()).await);
     let person = Person::new(&bed, Some(true));
-    let host = host(&bed, &person);
+    // One listener for all sign-ins changes nothing for those that need none.
+    let listener = SharedListener::listen("http://127.0.0.1:0/callback").unwrap();
+    let agent = listener.agent(person.clone());
+    let host = Host::with(on_another_device(&bed), |builder| builder.user_agent(agent));
     host.call("whoami").await.unwrap();
     let seen = person.seen();
     assert_eq!(seen.len(), 1);

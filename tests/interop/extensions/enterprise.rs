@@ -1,12 +1,13 @@
 //! Does who the user is at their enterprise get them tokens (SEP-990)?
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mcp_oauth_core::{
     AssertionKind, AssertionPurpose, Code, GrantType, IdentityProvider, Preregistered, Secret,
     Settings,
 };
-use mcp_oauth_host::NeedsUser;
+use mcp_oauth_host::store::MemoryStore;
+use mcp_oauth_host::{NeedsUser, Store as _};
 use mcp_oauth_testbed::{Behaviour, Endpoint, Flaw, PreRegistered, Testbed};
 
 use super::assertion::Source;
@@ -92,6 +93,39 @@ async fn an_identity_that_has_expired_or_is_refused_is_renewed_by_the_host() {
         assert_eq!(source.renewals(), [false, true]);
         assert_eq!(bed.counts().enterprise_grants, 1);
     }
+}
+
+#[tokio::test]
+async fn who_the_user_is_is_told_to_nobody_but_their_provider() {
+    let bed = Arc::new(start(behaviour()).await);
+    let source = id_tokens(&bed);
+    let store = Arc::new(MemoryStore::new());
+    let told = Arc::new(Mutex::new(String::new()));
+    let (given, kept, heard) = (Arc::clone(&source), Arc::clone(&store), Arc::clone(&told));
+    let host = Host::with(managed(&bed), |builder| {
+        let builder = builder.store(kept).assertions(given);
+        builder.observer(move |entry| {
+            *heard.lock().unwrap() += &format!("{entry:?} {}\n", entry.decision);
+        })
+    });
+    host.call("whoami").await.unwrap();
+    bed.set(|behaviour| behaviour.enterprise.refused = Some("invalid_request".into()));
+    host.authorizer.sign_out(false).await.unwrap();
+    let error = host.call("whoami").await.unwrap_err();
+    let mut everything = format!("{error:?} {:?}", source.asked.lock().unwrap());
+    everything += &told.lock().unwrap();
+    for record in store.grants().await.unwrap() {
+        everything += &String::from_utf8_lossy(record.body.expose());
+    }
+    let given = source.given.lock().unwrap();
+    assert!(given.len() >= 2);
+    for token in &*given {
+        for part in token.split('.').skip(1) {
+            assert!(!everything.contains(part), "{everything}");
+        }
+    }
+    // Nor is what the provider made of it.
+    assert!(!everything.contains("eyJ"), "{everything}");
 }
 
 #[tokio::test]
