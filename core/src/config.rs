@@ -2,6 +2,8 @@
 //!
 //! [`Settings`] is what a person or a program writes; [`Config`] is what came out of checking it, once.
 
+mod check;
+
 use std::sync::Arc;
 
 use crate::arc_str::ArcStr;
@@ -10,9 +12,7 @@ use crate::error::ConfigError;
 use crate::jose::PublicKey;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
-use crate::settings::{
-    ClientDocument, Deviations, DpopUse, GrantType, IdentityProvider, Preregistered, Settings,
-};
+use crate::settings::{Deviations, IdentityProvider, Preregistered, Settings};
 use crate::uri::{HttpUrl, Issuer, Reach, RedirectKind, RedirectUri};
 use crate::wire::authorization_details;
 
@@ -93,7 +93,7 @@ impl Config {
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let reach = match settings.reach {
             Some(reach) => reach,
-            None => natural_reach(&settings.server_url),
+            None => check::natural_reach(&settings.server_url),
         };
         let url = |field, raw: &str| {
             HttpUrl::parse(raw, reach).map_err(|_| ConfigError {
@@ -109,7 +109,7 @@ impl Config {
             });
         }
         // Port 0 is a wish, not a port: any other one stands for it in comparisons, which leave loopback ports aside.
-        let redirect = redirect_uri(
+        let redirect = check::redirect_uri(
             &settings.redirect_uri.replacen(":0/", ":1/", 1),
             "redirect_uri",
             settings.private_scheme_redirect,
@@ -124,10 +124,10 @@ impl Config {
             .as_ref()
             .map(|given| KnownProvider::check(given, reach, settings.client_key.is_some()))
             .transpose()?;
-        check_grant(&settings)?;
-        check_keys(&settings, reach)?;
+        check::grant(&settings)?;
+        check::keys(&settings, reach)?;
         if let Some(document) = &settings.client_document {
-            check_document(document, reach, &redirect, settings.private_scheme_redirect)?;
+            check::document(document, reach, &redirect, settings.private_scheme_redirect)?;
         }
         for (field, parameters) in [
             ("authorize_parameters", &settings.authorize_parameters),
@@ -156,7 +156,7 @@ impl Config {
         }
         let scopes = match &settings.scopes {
             None => None,
-            Some(list) => Some(check_scopes(list)?),
+            Some(list) => Some(check::scopes(list)?),
         };
         if let Some(issuer) = &settings.authorization_server {
             Issuer::parse(issuer, reach).map_err(|_| ConfigError {
@@ -307,10 +307,11 @@ impl KnownClient {
             });
         }
         let secret = given.client_secret.as_ref();
-        let auth_method = auth_method(secret, given.auth_method, has_key).map_err(|problem| {
-            let field = "preregistered.auth_method";
-            ConfigError { field, problem }
-        })?;
+        let auth_method =
+            check::auth_method(secret, given.auth_method, has_key).map_err(|problem| {
+                let field = "preregistered.auth_method";
+                ConfigError { field, problem }
+            })?;
         let endpoint = |raw: &str| {
             HttpUrl::parse(raw, reach).map_err(|_| ConfigError {
                 field: "preregistered.endpoints",
@@ -349,7 +350,7 @@ impl KnownProvider {
             return Err(wrong("identity_provider.client_id", problem));
         }
         let secret = given.client_secret.clone();
-        let method = auth_method(secret.as_ref(), given.auth_method, has_key)
+        let method = check::auth_method(secret.as_ref(), given.auth_method, has_key)
             .map_err(|problem| wrong("identity_provider.auth_method", problem))?;
         Ok(Self {
             issuer,
@@ -360,161 +361,5 @@ impl KnownProvider {
                 ..Client::preregistered()
             }),
         })
-    }
-}
-
-/// How a client authenticates, as far as its settings say: with the key if there is nothing else.
-fn auth_method(
-    secret: Option<&Secret>,
-    named: Option<AuthMethod>,
-    has_key: bool,
-) -> Result<Option<AuthMethod>, &'static str> {
-    match named {
-        Some(AuthMethod::PrivateKeyJwt) if !has_key => Err("needs client_key"),
-        Some(method) if method.needs_secret() && secret.is_none() => Err("needs a client secret"),
-        None if secret.is_none() && has_key => Ok(Some(AuthMethod::PrivateKeyJwt)),
-        named => Ok(named),
-    }
-}
-
-/// What each grant needs, and what none can do without.
-fn check_grant(settings: &Settings) -> Result<(), ConfigError> {
-    let problem = |problem| {
-        let field = "grant";
-        Err(ConfigError { field, problem })
-    };
-    let client = settings.preregistered.as_ref();
-    let pinned = client.is_some() || settings.authorization_server.is_some();
-    let confidential = |client: &Preregistered| {
-        client.auth_method != Some(AuthMethod::None)
-            && (client.client_secret.is_some() || settings.client_key.is_some())
-    };
-    if settings.grant != GrantType::AuthorizationCode
-        && client.is_some_and(|client| client.endpoints.is_some())
-    {
-        return problem(
-            "only authorization_code does without discovery: leave preregistered.endpoints out",
-        );
-    }
-    match settings.grant {
-        // CCR-01, CCR-10, CCR-11.
-        GrantType::ClientCredentials if !client.is_some_and(confidential) => {
-            problem("client_credentials needs preregistered with a secret or client_key")
-        }
-        // WIF-06.
-        GrantType::WorkloadIdentity if !pinned => {
-            problem("workload_identity needs authorization_server or preregistered")
-        }
-        GrantType::EnterpriseManaged if settings.identity_provider.is_none() => {
-            problem("enterprise_managed needs identity_provider")
-        }
-        GrantType::EnterpriseManaged if client.is_none() && settings.client_document.is_none() => {
-            problem("enterprise_managed needs preregistered or client_document")
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_keys(settings: &Settings, reach: Reach) -> Result<(), ConfigError> {
-    let key = "dpop_keys";
-    for issuer in settings
-        .dpop_keys
-        .iter()
-        .filter_map(|key| key.issuer.as_deref())
-    {
-        Issuer::parse(issuer, reach).map_err(|_| ConfigError {
-            field: key,
-            problem: "not an issuer identifier",
-        })?;
-    }
-    if settings.dpop != DpopUse::Never && settings.dpop_keys.is_empty() {
-        let problem = "empty, but `dpop` is wanted";
-        return Err(ConfigError {
-            field: key,
-            problem,
-        });
-    }
-    let typ = &settings.assertion_typ;
-    if typ.is_empty() || !typ.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(ConfigError {
-            field: "assertion_typ",
-            problem: "not a media type",
-        });
-    }
-    let document = settings.client_document.as_ref();
-    match document.and_then(|document| document.auth_method) {
-        Some(AuthMethod::PrivateKeyJwt) if settings.client_key.is_none() => Err(ConfigError {
-            field: "client_document.auth_method",
-            problem: "needs client_key",
-        }),
-        Some(method) if method.needs_secret() => Err(ConfigError {
-            field: "client_document.auth_method",
-            problem: "a public document cannot go with a shared secret",
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// The reach that a server URL by itself vouches for (URL-01: the producer of the URL is local).
-fn natural_reach(server_url: &str) -> Reach {
-    [Reach::Public, Reach::Private]
-        .into_iter()
-        .find(|reach| HttpUrl::parse(server_url, *reach).is_ok())
-        .unwrap_or(Reach::Loopback)
-}
-
-fn redirect_uri(
-    raw: &str,
-    field: &'static str,
-    private_scheme: bool,
-) -> Result<RedirectUri, ConfigError> {
-    RedirectUri::parse(raw, private_scheme).map_err(|_| ConfigError {
-        field,
-        problem: "not https, http on loopback, or an allowed private-use scheme",
-    })
-}
-
-/// REG-03: an https URL with a path, without fragment, userinfo or dot segments; REG-06: its redirect URIs are the ones used.
-fn check_document(
-    document: &ClientDocument,
-    reach: Reach,
-    redirect: &RedirectUri,
-    private_scheme: bool,
-) -> Result<(), ConfigError> {
-    let problem = |problem| ConfigError {
-        field: "client_document",
-        problem,
-    };
-    let url = HttpUrl::parse(&document.url, reach).map_err(|_| problem("not an https URL"))?;
-    let dotted = |segment: &str| {
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        plain == "." || plain == ".."
-    };
-    if !url.is_https() || matches!(url.path(), "" | "/") || url.path().split('/').any(dotted) {
-        return Err(problem("not an https URL with a plain path"));
-    }
-    for uri in &document.redirect_uris {
-        redirect_uri(uri, "client_document", private_scheme)?;
-    }
-    if !document
-        .redirect_uris
-        .iter()
-        .any(|listed| redirect.matches_registered(listed))
-    {
-        return Err(problem("does not list the redirect URI"));
-    }
-    Ok(())
-}
-
-fn check_scopes(list: &[String]) -> Result<ScopeSet, ConfigError> {
-    let problem = ConfigError {
-        field: "scopes",
-        problem: "too many scopes, or one outside the grammar of RFC 6749 §3.3",
-    };
-    let set = ScopeSet::collect(list.iter().map(String::as_str)).map_err(|_| problem.clone())?;
-    if list.iter().all(|scope| set.contains(scope)) {
-        Ok(set)
-    } else {
-        Err(problem)
     }
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use crate::action::{Action, ActionId, Task};
 use crate::config::Config;
-use crate::entropy::{Entropy, EntropyError};
+use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Misuse, RecordError, Stage};
 use crate::event::{Event, StoreResult};
-use crate::grant::Tokens;
+use crate::headers::{Authorization, Proof, RequestHeaders};
 use crate::input::{self, Input};
-use crate::jose::{self, ProofClaims, PublicKey, SignRequest};
 use crate::limits::MAX_FLOW_REQUESTS;
 use crate::phase::{self, Loading, Phase};
 use crate::secret::SecretBytes;
@@ -17,9 +16,10 @@ use crate::shared::{Memory, Shared};
 use crate::snapshot;
 use crate::store::{StoreKey, StoreOp};
 use crate::time::Timestamp;
+use crate::tokens::Tokens;
 use crate::trace::{Trace, TraceEntry};
 use crate::transition::{PhaseKind, leads_to};
-use crate::uri::{HttpUrl, Issuer};
+use crate::uri::HttpUrl;
 
 /// What the machine cannot have by itself, given with every event.
 pub struct Context<'a> {
@@ -86,77 +86,6 @@ pub enum Verdict<'a> {
     /// The last flow ended without new tokens. Tokens held before may still be good: ask
     /// [`request_headers`](Machine::request_headers).
     Failed(&'a Failure),
-}
-
-/// What a request to the MCP server should carry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum RequestHeaders<'a> {
-    /// Send this.
-    Ready(Authorization<'a>),
-    /// Send this, and a proof that the token's key is held: sign it first.
-    Sign(Proof<'a>),
-    /// The token has expired or soon will: give the machine `Refresh` and ask again.
-    RefreshDue,
-    /// Nothing: no token is held, or none for this URL. Send the request without.
-    Absent,
-}
-
-/// The `Authorization` header of one request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Authorization<'a> {
-    value: &'a str,
-    generation: u64,
-}
-
-impl<'a> Authorization<'a> {
-    /// The field value, `Bearer …` or `DPoP …`: a secret.
-    pub const fn expose(&self) -> &'a str {
-        self.value
-    }
-
-    /// The token's generation, to be given back with a [`Challenge`](crate::Challenge).
-    pub const fn generation(&self) -> u64 {
-        self.generation
-    }
-}
-
-/// What proves, for one request, that the key is held that the token is bound to (RFC 9449 §7).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Proof<'a> {
-    authorization: Authorization<'a>,
-    key: &'a PublicKey,
-    method: &'a str,
-    url: &'a str,
-    nonce: Option<&'a str>,
-    issuer: &'a Issuer,
-    now: Timestamp,
-}
-
-impl<'a> Proof<'a> {
-    /// The `Authorization` header of the request.
-    pub const fn authorization(&self) -> Authorization<'a> {
-        self.authorization
-    }
-
-    /// What is to be signed: [`SignRequest::compact`] then gives the value of the `DPoP` header. For one request: a
-    /// repetition needs another one.
-    ///
-    /// # Errors
-    /// [`EntropyError`] when the source fails.
-    pub fn draft(&self, rng: &mut dyn Entropy) -> Result<SignRequest, EntropyError> {
-        let id = jose::draw_id(rng)?;
-        let value = self.authorization.value;
-        let claims = ProofClaims {
-            method: self.method,
-            url: self.url,
-            token: value.split_once(' ').map(|(_, token)| token),
-            nonce: self.nonce,
-            issuer: self.issuer,
-            now: self.now,
-            id: &id,
-        };
-        Ok(claims.request(self.key))
-    }
 }
 
 /// The client half of MCP authorization for one account at one MCP server.

@@ -3,10 +3,11 @@
 use crate::client::{AuthMethods, Client, ClientAuth, ProvidedClient};
 use crate::config::Config;
 use crate::error::Misuse;
-use crate::grant::{Change, TokenClient, Tokens};
+use crate::grant::Change;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
 use crate::time::Timestamp;
+use crate::tokens::{TokenClient, Tokens};
 use crate::uri::{HttpUrl, Issuer};
 use crate::wire::resource_metadata::Resource;
 use crate::wire::token_response::is_token;

@@ -8,12 +8,13 @@ use sha2::{Digest as _, Sha256};
 use crate::arc_str::ArcStr;
 use crate::config::Config;
 use crate::error::{Advice, Code, Failure, Stage};
-use crate::grant::{Claim, Entry, Grant, Tokens};
+use crate::grant::{Entry, Grant};
 use crate::limits::{MAX_STEP_UPS, MAX_UNKNOWN_REFRESHES, QUIET_MS, STEP_UP_HOLD_MS};
 use crate::phase::{Need, Nonces, Phase, SavingGrant};
 use crate::scope::ScopeSet;
 use crate::store::StoreKey;
 use crate::time::Timestamp;
+use crate::tokens::{Claim, Tokens};
 use crate::trace::{Decision, Trace};
 
 /// Sets of scopes whose step-ups are remembered.

@@ -2,6 +2,9 @@
 
 mod assertion;
 mod authorize;
+mod claim;
+mod client;
+mod contents;
 mod device;
 mod granting;
 mod http;
@@ -15,6 +18,7 @@ mod revoke;
 mod saving;
 mod scopes;
 mod server;
+mod sign_in;
 mod sign_out;
 mod start;
 mod store;
@@ -24,7 +28,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{ActionId, Task};
 use crate::arc_str::ArcStr;
-use crate::client::Client;
 use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Stage};
 use crate::event::Refusal;
@@ -33,17 +36,19 @@ use crate::scope::ScopeSet;
 use crate::shared::Shared;
 use crate::trace::Decision;
 use crate::transition::PhaseKind;
-use crate::uri::{HttpUrl, RedirectUri};
+use crate::uri::HttpUrl;
 use crate::wire::resource_metadata::Resource;
 use crate::wire::server_metadata::ServerMetadata;
 
 pub(crate) use assertion::{ExchangingIdentity, FetchingAssertion};
 pub(crate) use authorize::{Pending, Taken, TakingFlow};
+pub(crate) use claim::AwaitingRefresh;
+pub(crate) use contents::Kept;
 pub(crate) use device::{AwaitingDevice, Polling, RequestingCode};
 pub(crate) use granting::Granting;
 pub(crate) use prove::{Nonces, Sender, Signing};
 pub(crate) use push::PushingRequest;
-pub(crate) use refresh::{AwaitingRefresh, Refreshing};
+pub(crate) use refresh::Refreshing;
 pub(crate) use registration::{AskingClient, BindingRedirect, Registering};
 pub(crate) use resource::ResourceDiscovery;
 pub(crate) use revoke::Revoking;
@@ -55,7 +60,6 @@ pub(crate) use store::Loading;
 pub(crate) use token::Exchanging;
 
 use crate::input::Input;
-use prove::Needs;
 
 /// The phase, with its data.
 #[derive(Serialize, Deserialize)]
@@ -87,18 +91,6 @@ pub(crate) enum Phase {
     SavingGrant(Box<SavingGrant>),
     SigningOut(SigningOut),
     Revoking(Box<Revoking>),
-}
-
-/// What a snapshot keeps of a phase.
-pub(crate) enum Kept<'a> {
-    /// All of it.
-    Whole,
-    /// What it looks again for.
-    Waiting(&'a AwaitingDevice),
-    /// That nothing is held any more.
-    SignedOut,
-    /// That it has failed.
-    Nothing(Failure),
 }
 
 /// What a phase makes of an event.
@@ -450,173 +442,6 @@ impl Phase {
         shared.note(Decision::Cancelled);
         shared.refuse_step_up(step_up);
         shared.fail(Failure::new(Code::Cancelled, self.stage()))
-    }
-
-    /// What of the phase another process may take up: no code, assertion or proof that may have been sent (TOK-15, CCR-09,
-    /// DPP-05), and no assertion at all.
-    pub(crate) fn without_proofs(&self) -> Kept<'_> {
-        let lost = |code| Kept::Nothing(Failure::new(code, self.stage()));
-        match self {
-            Self::Exchanging(_) => lost(Code::OutcomeUnknown),
-            // A lost poll is repeated.
-            Self::Polling(phase) => Kept::Waiting(&phase.waiting),
-            Self::ExchangingIdentity(_) => lost(Code::GrantUnavailable),
-            Self::Granting(phase) if phase.is_fleeting() => lost(Code::GrantUnavailable),
-            Self::Signing(phase) => match &phase.then {
-                // Not sent yet.
-                Self::Exchanging(_) | Self::Polling(_) => Kept::Whole,
-                then => then.without_proofs(),
-            },
-            Self::Revoking(phase) if phase.proofs().are_there() => Kept::SignedOut,
-            // Signed for this process alone.
-            Self::PushingRequest(phase) if phase.proofs().are_there() => {
-                lost(Code::AuthorizationUnavailable)
-            }
-            Self::RequestingCode(phase) if phase.proofs().are_there() => {
-                lost(Code::AuthorizationUnavailable)
-            }
-            _ => Kept::Whole,
-        }
-    }
-
-    /// The part of the flow.
-    fn stage(&self) -> Stage {
-        match self {
-            Self::ResourceDiscovery(_) => Stage::ResourceDiscovery,
-            Self::ServerDiscovery(_) => Stage::ServerDiscovery,
-            Self::BindingRedirect(_) | Self::Registering(_) | Self::AskingClient(_) => {
-                Stage::Registration
-            }
-            Self::PushingRequest(_)
-            | Self::RequestingCode(_)
-            | Self::AwaitingDevice(_)
-            | Self::SavingFlow(_)
-            | Self::AwaitingCallback(_)
-            | Self::TakingFlow(_) => Stage::Authorization,
-            Self::FetchingAssertion(_) | Self::Granting(_) => Stage::Grant,
-            Self::ExchangingIdentity(_) => Stage::IdentityExchange,
-            Self::Polling(_) | Self::Exchanging(_) => Stage::TokenExchange,
-            Self::AwaitingRefresh(_) | Self::Refreshing(_) => Stage::Refresh,
-            Self::Signing(phase) => phase.then.stage(),
-            Self::Idle
-            | Self::Authorized
-            | Self::SignedOut
-            | Self::Failed(_)
-            | Self::Loading(_)
-            | Self::SavingGrant(_)
-            | Self::SigningOut(_)
-            | Self::Revoking(_) => Stage::Store,
-        }
-    }
-
-    /// Whether the values could have come from here, whoever stored them (LOG-07).
-    pub(crate) fn is_plausible(&self, shared: &Shared) -> bool {
-        let config = &shared.config;
-        let reachable = |url: &HttpUrl| url.may_be_reached(config.reach);
-        let redirect = self.redirect_uri();
-        self.urls().into_iter().all(reachable)
-            && redirect.is_none_or(|uri| config.allows_redirect(uri))
-            && match self {
-                Self::Authorized | Self::SignedOut => shared.grant.is_some(),
-                Self::SavingGrant(phase) => phase.is_plausible(config),
-                // Only what sends something is signed for.
-                Self::Signing(phase) if phase.then.sender().is_none() => false,
-                Self::ServerDiscovery(phase) => phase.is_plausible(config),
-                phase => phase
-                    .sign_in()
-                    .is_none_or(|sign_in| sign_in.resource.covers.contains(&config.server)),
-            }
-    }
-
-    fn sign_in(&self) -> Option<&SignIn> {
-        match self {
-            Self::BindingRedirect(phase) => Some(&phase.sign_in),
-            Self::Registering(phase) => Some(&phase.sign_in),
-            Self::AskingClient(phase) => Some(&phase.sign_in),
-            Self::SavingFlow(pending) | Self::AwaitingCallback(pending) => Some(&pending.sign_in),
-            Self::TakingFlow(phase) => Some(&phase.pending.sign_in),
-            Self::Exchanging(phase) => Some(&phase.pending.sign_in),
-            Self::PushingRequest(phase) => Some(&phase.pending.sign_in),
-            Self::FetchingAssertion(phase) => Some(&phase.sign_in),
-            Self::ExchangingIdentity(phase) => Some(&phase.sign_in),
-            Self::Granting(phase) => Some(&phase.sign_in),
-            Self::RequestingCode(phase) => Some(&phase.sign_in),
-            Self::AwaitingDevice(phase) => Some(&phase.sign_in),
-            Self::Polling(phase) => Some(&phase.waiting.sign_in),
-            Self::Signing(phase) => phase.then.sign_in(),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn redirect_uri(&self) -> Option<&RedirectUri> {
-        match self {
-            Self::Signing(phase) => phase.then.redirect_uri(),
-            Self::PushingRequest(phase) => Some(&phase.pending.redirect_uri),
-            Self::Registering(phase) => phase.redirect_uri.as_ref(),
-            Self::AskingClient(phase) => phase.redirect_uri.as_ref(),
-            Self::SavingFlow(pending) | Self::AwaitingCallback(pending) => {
-                Some(&pending.redirect_uri)
-            }
-            Self::TakingFlow(phase) => Some(&phase.pending.redirect_uri),
-            Self::SavingGrant(phase) => phase.redirect_uri(),
-            _ => None,
-        }
-    }
-
-    /// Every URL that something may still be sent to.
-    fn urls(&self) -> Vec<&HttpUrl> {
-        match self {
-            Self::ResourceDiscovery(phase) => vec![&phase.url],
-            Self::ServerDiscovery(phase) => vec![&phase.url, phase.issuer.url()],
-            Self::SavingGrant(phase) => phase.urls(),
-            Self::Revoking(phase) => phase.urls(),
-            Self::AwaitingDevice(phase) => phase.urls(),
-            Self::Polling(phase) => phase.waiting.urls(),
-            Self::Signing(phase) => phase.then.urls(),
-            phase => phase.sign_in().map_or_else(Vec::new, SignIn::urls),
-        }
-    }
-}
-
-impl SignIn {
-    /// Only a person's no is an answer to what was asked; a host that cannot ask may be able to later.
-    fn remember(&self, reason: Refusal, shared: &mut Shared) {
-        if reason == Refusal::Denied {
-            shared.refuse_step_up(self.occasion.step_up);
-        }
-    }
-
-    pub(crate) fn urls(&self) -> Vec<&HttpUrl> {
-        let server = &self.server;
-        let always = [server.issuer.url(), &server.token_endpoint];
-        let others = [
-            &server.authorization_endpoint,
-            &server.registration_endpoint,
-            &server.device_endpoint,
-            &server.pushed_endpoint,
-            &server.revocation_endpoint,
-        ];
-        always
-            .into_iter()
-            .chain(others.into_iter().flatten())
-            .collect()
-    }
-
-    /// What it asks for: the scopes, and the resource that they are for (RFC 8707 §2).
-    fn wishes<'a>(&'a self, shared: &Shared) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let scopes = &self.scopes;
-        let scope = (!scopes.is_empty()).then_some(("scope", scopes.as_str()));
-        let resource = (!shared.config.deviations().omit_resource)
-            .then_some(("resource", &*self.resource.identifier));
-        scope.into_iter().chain(resource)
-    }
-
-    /// What a request for its tokens must be proved with.
-    fn needs(&self, client: &Client) -> Needs {
-        let server = &self.server;
-        let key = self.bind.as_ref().map(|bind| &bind.key);
-        let needs = Needs::of(client, &server.issuer, &server.token_endpoint, key);
-        needs.known_as(Some(&server.published))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::limits::MAX_MOVES;
 use crate::phase::http;
 use crate::phase::probe::{Probe, Search};
 use crate::phase::server::{Found, no_metadata};
-use crate::phase::{Attempt, Phase, Reason, ServerDiscovery, SignIn, refresh};
+use crate::phase::{Attempt, Phase, Reason, ServerDiscovery, SignIn, claim};
 use crate::shared::{Recovery, Shared};
 use crate::trace::{Answer, Decision, Place};
 use crate::uri::{HttpUrl, Issuer};
@@ -274,7 +274,7 @@ fn instead_of_sign_in(
     let recovery = shared.memory.recovery;
     if shared.can_refresh() && !recovery.refreshed {
         shared.memory.recovery.refreshed = true;
-        return Some(refresh::begin);
+        return Some(claim::begin);
     }
     if attempt.reason == Reason::TokenRefused && recovery.authorized {
         return Some(|_, shared| shared.fail(Failure::new(Code::TokenRejected, Stage::Use)));

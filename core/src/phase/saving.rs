@@ -7,13 +7,14 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Stage};
 use crate::event::StoreResult;
-use crate::grant::{Change, Grant, Tokens};
+use crate::grant::{Change, Grant};
 use crate::limits::{MAX_LOOKS, MAX_STORE_TRIES};
-use crate::phase::registration::Ready;
+use crate::phase::client::Ready;
 use crate::phase::store::{at_rest, load, loaded};
-use crate::phase::{Attempt, Phase, Refreshing, SignIn, refresh, registration, start};
+use crate::phase::{Attempt, Phase, Refreshing, SignIn, claim, client, start};
 use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
+use crate::tokens::Tokens;
 use crate::trace::Decision;
 use crate::uri::{HttpUrl, RedirectUri};
 
@@ -60,7 +61,7 @@ impl AfterSaving {
             Self::Refresh(attempt) => Refreshing::begin(*attempt, shared),
             Self::Authorize(ready) => ready.go(shared, rng),
             Self::SignIn(attempt) => start::sign_in(*attempt, shared),
-            Self::Register(sign_in) => registration::begin(sign_in, shared),
+            Self::Register(sign_in) => client::begin(sign_in, shared),
             Self::Fail(failure) => shared.fail(failure),
         }
     }
@@ -163,7 +164,7 @@ impl SavingGrant {
         if attempt.looks > MAX_LOOKS {
             return shared.fail(store_failed());
         }
-        refresh::decide(Some(generation), *attempt, shared, rng)
+        claim::decide(Some(generation), *attempt, shared, rng)
     }
 
     fn give_up(mut self: Box<Self>, failure: Failure, shared: &mut Shared) -> Phase {

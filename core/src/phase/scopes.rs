@@ -3,7 +3,7 @@
 use crate::error::Failure;
 use crate::error::{Code, Stage};
 use crate::phase::server::Found;
-use crate::phase::{Attempt, Bind, Occasion, Phase, Reason, SignIn, registration, start};
+use crate::phase::{Attempt, Bind, Occasion, Phase, Reason, SignIn, client, start};
 use crate::scope::{ScopeSet, TooManyScopes};
 use crate::settings::DpopUse;
 use crate::shared::Shared;
@@ -28,7 +28,7 @@ impl SignIn {
             ..
         } = found;
         match select_scopes(&attempt, scopes_supported, &server, shared) {
-            Ok(scopes) => registration::begin(
+            Ok(scopes) => client::begin(
                 Box::new(Self {
                     occasion: Occasion {
                         reason: attempt.reason,

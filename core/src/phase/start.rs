@@ -9,7 +9,7 @@ use crate::grant::Change;
 use crate::machine::Ignored;
 use crate::phase::saving::{AfterSaving, SavingGrant};
 use crate::phase::store::{self, Loading, NotAdopted};
-use crate::phase::{Attempt, Phase, Reason, ResourceDiscovery, Step, refresh};
+use crate::phase::{Attempt, Phase, Reason, ResourceDiscovery, Step, claim};
 use crate::scope::ScopeSet;
 use crate::shared::Shared;
 use crate::trace::Decision;
@@ -89,7 +89,7 @@ pub(crate) fn from_rest(phase: Phase, trigger: Trigger, shared: &mut Shared) -> 
     }
     match decide(trigger, shared) {
         Ok(Lead::To(next)) => Step::Go(next),
-        Ok(Lead::Refresh(attempt)) => Step::Go(refresh::begin(attempt, shared)),
+        Ok(Lead::Refresh(attempt)) => Step::Go(claim::begin(attempt, shared)),
         Err(why) => {
             shared.memory.challenge = before;
             Step::Stay(phase, why)
@@ -132,7 +132,7 @@ pub(crate) fn provided(change: Change, shared: &mut Shared) -> Phase {
 pub(crate) fn tick(phase: Phase, shared: &mut Shared) -> Step {
     let due = refresh_deadline(shared).is_some_and(|at| at <= shared.now());
     if due {
-        Step::Go(refresh::begin(Attempt::renewal(), shared))
+        Step::Go(claim::begin(Attempt::renewal(), shared))
     } else {
         Step::Stay(phase, Ignored::NotDue)
     }

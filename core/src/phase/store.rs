@@ -12,7 +12,7 @@ use crate::grant::{Change, Grant};
 use crate::machine::Ignored;
 use crate::phase::saving::{AfterSaving, SavingGrant};
 use crate::phase::start::{self, Lead, Trigger};
-use crate::phase::{Attempt, Phase, refresh};
+use crate::phase::{Attempt, Phase, claim};
 use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
 use crate::trace::Decision;
@@ -141,11 +141,11 @@ impl Loading {
                 Ok(Lead::To(phase)) => phase,
                 Ok(Lead::Refresh(attempt)) => {
                     let held = shared.tokens().map(|tokens| tokens.generation);
-                    refresh::decide(held, attempt, shared, rng)
+                    claim::decide(held, attempt, shared, rng)
                 }
                 Err(_) => at_rest(shared),
             },
-            AfterLoading::Refresh(attempt) => refresh::decide(held, *attempt, shared, rng),
+            AfterLoading::Refresh(attempt) => claim::decide(held, *attempt, shared, rng),
             AfterLoading::Refused(refused) => {
                 let Refused {
                     issuer,
