@@ -11,7 +11,7 @@ import (
 // UserAgent brings the user to the authorization server and their answer back (RFC 8252).
 //
 // An error that is [ErrNeedsUser] leaves the sign-in pending, so that [Handler.Finish] can end it; one that is [ErrDenied]
-// ends it as denied, and any other ends it as one that could not be shown.
+// ends it as denied, and any other ends it as one that could not be shown. A [CodeUserAgent] can show codes as well.
 type UserAgent interface {
 	// Bind makes ready to receive the redirect, at preferred or, where its port is 0, at a free port.
 	Bind(ctx context.Context, preferred string) (*Redirect, error)

@@ -165,3 +165,40 @@ func TestAContextEndsTheFirstLegToo(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Each process has the keys, and the nonces of the servers are each one's own.
+func TestASignInWithKeysIsFinishedInAnotherProcess(t *testing.T) {
+	bed := testbed.Start(t, testbed.Behaviour{
+		"dpop": map[string]any{
+			"offered": true, "required": true, "server_nonce": "rotating", "resource_nonce": "rotating",
+		},
+		"pushed": map[string]any{"offered": true, "required": true},
+		"token":  map[string]any{"auth_methods": []string{"private_key_jwt"}},
+	})
+	key := must(GenerateKey(ES256))
+	settings := web(bed)
+	settings.ClientKey, settings.DPoP, settings.DPoPKeys = key.PublicJWK(), DPoPAlways, []DPoPKey{{JWK: key.PublicJWK()}}
+	options := Options{Store: &MemoryStore{}, UserAgent: NoUserAgent{}, Signer: KeySet{key}}
+	callback := consent(t, begun(t, handlerWith(t, settings, options)))
+	if err := handlerWith(t, settings, options).Finish(t.Context(), callback); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		wantPerson(t, bed, handlerWith(t, settings, options), "user-1")
+		bed.ExpireAccessTokens()
+	}
+	if counts := bed.Counts(); counts.CodeExchanges != 1 || counts.Refreshes != 1 {
+		t.Errorf("%+v", counts)
+	}
+}
+
+func TestNobodyIsShownACodeByAWebBackEnd(t *testing.T) {
+	bed := testbed.Start(t, testbed.Behaviour{"device": map[string]any{"offered": true}})
+	settings := web(bed)
+	settings.Grant = DeviceCode
+	page, err := handlerWith(t, settings, Options{UserAgent: SystemBrowser{}}).Begin(t.Context())
+	if page != nil {
+		t.Errorf("%+v", page)
+	}
+	wantCode(t, err, "needs_user")
+}
