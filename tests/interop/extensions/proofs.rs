@@ -143,3 +143,20 @@ async fn a_bound_token_outlives_its_process_and_is_of_no_use_without_the_key() {
     );
     all_are_proven(&bed);
 }
+
+#[tokio::test]
+async fn a_server_whose_nonces_cannot_be_sent_back_is_given_up() {
+    for at_resource in [true, false] {
+        let key = Key::es256();
+        let mut behaviour = behaviour();
+        match at_resource {
+            true => behaviour.dpop.resource_nonce = Nonce::Malformed,
+            false => behaviour.dpop.server_nonce = Nonce::Malformed,
+        }
+        let bed = start(behaviour).await;
+        let error = host(&bed, &key).call("whoami").await.unwrap_err();
+        assert_eq!(error.code(), Some(Code::ProofRejected));
+        assert_eq!(bed.counts().nonce_challenges, 1, "{at_resource}");
+        assert_eq!(bed.breaches(), []);
+    }
+}
