@@ -224,7 +224,7 @@ decisions! {
     Cancelled "cancelled", "MCP authorization", "the flow was cancelled";
     Revoked "revoked", "RFC 7009 §2.2", "the server was told of a token that is forgotten";
     NotRevoked(answer: Answer) "not_revoked", "RFC 7009 §2.2.1", "the server could not be told of a token that is forgotten";
-    NotSigned "not_signed", "RFC 7009 §2.1", "the host did not sign: the server is not told of a token that is forgotten";
+    NotSigned "not_signed", "RFC 7009 §2.1", "the host did not sign, or too late: the request is not sent, and nothing is lost";
     SignedOut "signed_out", "MCP authorization", "the credentials are forgotten";
     Failed(code: Code) "failed", "MCP authorization", "the flow has failed";
 }

@@ -341,6 +341,7 @@ pub const fn leads_to(phase: PhaseKind, event: EventKind) -> &'static [PhaseKind
             SavingGrant,
             Revoking,
             Authorized,
+            SignedOut,
             Failed,
         ],
         (Signing, E::Declined) => &[SavingGrant, SignedOut, Failed],

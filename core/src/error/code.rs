@@ -245,7 +245,7 @@ codes! {
     BadPushResponse "bad_push_response" Server Advice::Stop, "RFC 9126 §2.2",
         "the answer to the pushed authorization request cannot be used";
     SigningFailed "signing_failed" Host Advice::Reconfigure, "RFC 7515 §5.1",
-        "the host did not sign: the key is missing or may not be used";
+        "the host did not sign, or not in time: is the key there, and may it be used?";
     NoCommonAlgorithm "no_common_algorithm" Configuration Advice::Reconfigure, "RFC 8414 §2",
         "the server accepts no signature that the configured key can make";
     DpopRequired "dpop_required" Configuration Advice::Reconfigure, "RFC 9728 §2",

@@ -10,10 +10,11 @@ use crate::entropy::Entropy;
 use crate::error::{Code, Failure, Stage};
 use crate::event::HttpResponse;
 use crate::jose::{AssertionClaims, ProofClaims, SignRequest, SigningPurpose, draw_id};
-use crate::limits::MAX_NONCE_TRIES;
+use crate::limits::{ASSERTION_LIFE_MS, MAX_NONCE_TRIES};
 use crate::phase::{Phase, Refreshing, Revoking};
 use crate::secret::Secret;
 use crate::shared::Shared;
+use crate::time::Timestamp;
 use crate::trace::Decision;
 use crate::uri::{HttpUrl, Issuer};
 use crate::wire::nonce;
@@ -142,6 +143,7 @@ impl Phase {
             Some(request) => Self::Signing(Box::new(Signing {
                 then: self,
                 request,
+                until: now.after(ASSERTION_LIFE_MS),
             })),
             // The key was configured when this began.
             None => self.unsigned(signing_failed, shared),
@@ -219,6 +221,8 @@ pub(crate) struct Signing {
     /// What sends the request.
     pub(super) then: Phase,
     pub(super) request: SignRequest,
+    /// When what is to be signed is too old to be sent.
+    until: Timestamp,
 }
 
 impl Signing {
@@ -232,7 +236,14 @@ impl Signing {
     }
 
     pub(super) fn signed(self, signature: &[u8], shared: &mut Shared) -> Phase {
-        let Self { mut then, request } = self;
+        let Self {
+            mut then,
+            request,
+            until,
+        } = self;
+        if shared.now() >= until {
+            return then.unsigned(signing_failed, shared);
+        }
         let (Ok(signed), Some(sender)) = (request.compact(signature), then.sender_mut()) else {
             return then.unsigned(signing_failed, shared);
         };

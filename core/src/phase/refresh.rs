@@ -73,8 +73,20 @@ impl Refreshing {
         self.too_late(shared)
     }
 
-    /// The request was not signed, and so not sent: nothing is lost.
+    /// The request was not signed, and so not sent: nothing is lost, and the tokens are used while they last.
     pub(super) fn unsigned(self, failure: Failure, shared: &mut Shared) -> Phase {
+        let good = shared
+            .tokens()
+            .is_some_and(|tokens| tokens.is_good(shared.now(), 0));
+        if failure.code() == Code::SigningFailed
+            && good
+            && self.attempt.reason != Reason::TokenRefused
+        {
+            shared.note(Decision::NotSigned);
+            shared.memory.retry_at = Some(http::retry_at(shared.now(), None));
+            shared.memory.retry_code = None;
+            return release(false, AfterSaving::Rest, shared);
+        }
         fail(failure, false, shared)
     }
 

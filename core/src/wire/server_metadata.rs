@@ -209,16 +209,33 @@ impl ServerMetadata {
             "registration_endpoint",
             document.registration_endpoint.as_ref(),
         )?;
-        let device_endpoint = endpoint(
-            "device_authorization_endpoint",
-            document.device_authorization_endpoint.as_ref(),
+        // What this grant can do without keeps nobody from it.
+        let same_origin = config.deviations().same_origin_endpoints;
+        let spare = |found: Result<Option<HttpUrl>, Fault>, needed: bool| match found {
+            Err(_) if !needed => Ok(None),
+            Ok(Some(url)) if !needed && same_origin && !url.same_origin(issuer.url()) => Ok(None),
+            found => found,
+        };
+        let demands_pushed = grant == GrantType::AuthorizationCode
+            && document.require_pushed_authorization_requests == Some(true);
+        let device_endpoint = spare(
+            endpoint(
+                "device_authorization_endpoint",
+                document.device_authorization_endpoint.as_ref(),
+            ),
+            grant == GrantType::DeviceCode,
         )?;
-        let pushed_endpoint = endpoint(
-            "pushed_authorization_request_endpoint",
-            document.pushed_authorization_request_endpoint.as_ref(),
+        let pushed_endpoint = spare(
+            endpoint(
+                "pushed_authorization_request_endpoint",
+                document.pushed_authorization_request_endpoint.as_ref(),
+            ),
+            demands_pushed,
         )?;
-        let revocation_endpoint =
-            endpoint("revocation_endpoint", document.revocation_endpoint.as_ref())?;
+        let revocation_endpoint = spare(
+            endpoint("revocation_endpoint", document.revocation_endpoint.as_ref()),
+            false,
+        )?;
         for (name, url) in [
             ("authorization_endpoint", authorization_endpoint.as_ref()),
             ("token_endpoint", Some(&token_endpoint)),
@@ -231,7 +248,7 @@ impl ServerMetadata {
             ("revocation_endpoint", revocation_endpoint.as_ref()),
         ] {
             if url.is_some_and(|url| !url.same_origin(issuer.url())) {
-                if config.deviations().same_origin_endpoints {
+                if same_origin {
                     return Err(Fault::ForeignEndpoint(name));
                 }
                 relaxed.foreign_endpoint = true;
@@ -240,7 +257,6 @@ impl ServerMetadata {
 
         let grant_types = json::taken(document.grant_types_supported);
         let offers = |listed: bool| !grant_types.any || listed;
-        let demands_pushed = document.require_pushed_authorization_requests == Some(true);
         match grant {
             GrantType::AuthorizationCode => {
                 let response_types = json::taken(document.response_types_supported);
