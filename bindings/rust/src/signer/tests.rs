@@ -141,11 +141,26 @@ fn a_key_that_is_written_down_is_the_same_key() {
 fn keys_of_openssl_are_read() {
     // The keys of the standards, as `openssl` writes them.
     for (pem, algorithm) in [
-        (include_str!("keys/ec-pkcs8.pem"), Algorithm::Es256),
-        (include_str!("keys/ec-sec1.pem"), Algorithm::Es256),
-        (include_str!("keys/ed25519-pkcs8.pem"), Algorithm::EdDsa),
-        (include_str!("keys/rsa-pkcs8.pem"), Algorithm::Rs256),
-        (include_str!("keys/rsa-pkcs1.pem"), Algorithm::Rs256),
+        (
+            include_str!("../../tests/keys/ec-pkcs8.pem"),
+            Algorithm::Es256,
+        ),
+        (
+            include_str!("../../tests/keys/ec-sec1.pem"),
+            Algorithm::Es256,
+        ),
+        (
+            include_str!("../../tests/keys/ed25519-pkcs8.pem"),
+            Algorithm::EdDsa,
+        ),
+        (
+            include_str!("../../tests/keys/rsa-pkcs8.pem"),
+            Algorithm::Rs256,
+        ),
+        (
+            include_str!("../../tests/keys/rsa-pkcs1.pem"),
+            Algorithm::Rs256,
+        ),
     ] {
         let key = PrivateKey::read(pem).unwrap();
         assert_eq!(key.algorithm(), algorithm);
@@ -186,12 +201,15 @@ fn what_is_no_key_or_the_wrong_one_is_refused() {
         ("{}".into(), KeyError::Unreadable),
         (read(EC_JWK).public_jwk(), KeyError::Unreadable),
         (
-            include_str!("keys/encrypted.pem").into(),
+            include_str!("../../tests/keys/encrypted.pem").into(),
             KeyError::Unreadable,
         ),
-        (include_str!("keys/p384-pkcs8.pem").into(), KeyError::Kind),
         (
-            include_str!("keys/rsa-1024-pkcs8.pem").into(),
+            include_str!("../../tests/keys/p384-pkcs8.pem").into(),
+            KeyError::Kind,
+        ),
+        (
+            include_str!("../../tests/keys/rsa-1024-pkcs8.pem").into(),
             KeyError::TooShort,
         ),
         (changed(EC_JWK, "P-256", "P-384"), KeyError::Kind),
