@@ -113,6 +113,7 @@ impl Machine {
             account: account.into(),
             grant: None,
             memory: Memory::default(),
+            wall: Timestamp::default(),
             trace: Trace::default(),
         };
         let phase = Phase::Loading(Box::new(Loading::first()));
@@ -170,6 +171,7 @@ impl Machine {
         }
         let before = self.shared.memory.now;
         self.shared.memory.now = before.max(context.now);
+        self.shared.wall = context.now;
         let phase = std::mem::replace(&mut self.phase, Phase::Idle);
         let (phase, outcome) = phase
             .handle(input, &mut self.shared, context.rng)
@@ -275,8 +277,8 @@ impl Machine {
         self.action = None;
         let id = ActionId(self.last_id.0.saturating_add(1));
         let mut task = self.phase.task(&self.shared, id);
-        // How often a device code is asked for is bounded by its life.
-        let counts = self.phase.kind() != PhaseKind::Polling;
+        // How often a device code is asked for is bounded by its life, and revocations by what was held.
+        let counts = !matches!(self.phase.kind(), PhaseKind::Polling | PhaseKind::Revoking);
         if counts && matches!(task, Some(Task::Http(_))) {
             self.requests = self.requests.saturating_add(1);
             if self.requests > MAX_FLOW_REQUESTS {
@@ -321,6 +323,7 @@ impl Machine {
         if !self.covers(tokens, url) {
             return RequestHeaders::Absent;
         }
+        let wall = now;
         let now = now.max(self.shared.memory.now);
         let authorization = Authorization {
             value: tokens.authorization.expose(),
@@ -336,7 +339,7 @@ impl Machine {
                 url,
                 nonce: self.shared.memory.nonces.of_resource(),
                 issuer: &entry.issuer,
-                now,
+                now: wall,
             }),
         };
         let skew = self.shared.config.settings.refresh_skew_ms;

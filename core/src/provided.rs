@@ -6,6 +6,7 @@ use crate::error::Misuse;
 use crate::grant::Change;
 use crate::scope::ScopeSet;
 use crate::secret::Secret;
+use crate::settings::DpopUse;
 use crate::time::Timestamp;
 use crate::tokens::{TokenClient, Tokens};
 use crate::uri::{HttpUrl, Issuer};
@@ -46,7 +47,9 @@ pub(crate) fn read(given: ProvidedTokens, config: &Config) -> Result<Change, Mis
     };
     let scopes = ScopeSet::parse(&given.scope).map_err(|_| bad("scope"))?;
     let is_usable = |token: &Secret| !token.expose().is_empty() && is_token(token.expose());
-    if !is_usable(&given.access_token) {
+    // With `always`, a token that anybody can use is none.
+    let refused = config.settings.dpop == DpopUse::Always;
+    if refused || !is_usable(&given.access_token) {
         return Err(bad("access_token"));
     }
     if !given.refresh_token.as_ref().is_none_or(is_usable) {

@@ -12,6 +12,7 @@ use crate::grant::{Entry, Grant};
 use crate::limits::{MAX_STEP_UPS, MAX_UNKNOWN_REFRESHES, QUIET_MS, STEP_UP_HOLD_MS};
 use crate::phase::{Need, Nonces, Phase, SavingGrant};
 use crate::scope::ScopeSet;
+use crate::settings::DpopUse;
 use crate::store::StoreKey;
 use crate::time::Timestamp;
 use crate::tokens::{Claim, Tokens};
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     /// `None`: not read yet, or no longer known.
     pub(crate) grant: Option<Grant>,
     pub(crate) memory: Memory,
+    /// The host's clock as it is, for what others compare with theirs: unlike [`Memory::now`] it may go backwards.
+    pub(crate) wall: Timestamp,
     pub(crate) trace: Trace,
 }
 
@@ -180,7 +183,8 @@ impl Shared {
         let entry = self.grant.as_ref()?.current()?;
         let tokens = entry.tokens.as_deref()?;
         let usable = match &tokens.bound_to {
-            None => true,
+            // With `always`, a token that anybody can use is none.
+            None => self.config.settings.dpop != DpopUse::Always,
             Some(key) => self.config.bound_key(key).is_some(),
         };
         usable.then_some((entry, tokens))
@@ -219,6 +223,10 @@ impl Shared {
 
     /// Whether a refresh token is held together with the client that it was issued to, and the key that goes with it.
     pub(crate) fn holds_refresh_token(&self) -> bool {
+        if self.renews_itself() {
+            // What a person has granted once is not what a client acts on by itself.
+            return false;
+        }
         self.current_tokens().is_some_and(|(entry, tokens)| {
             let known = |key: &ArcStr| self.config.bound_key(key).is_some();
             tokens.refresh_token.is_some()
@@ -273,9 +281,12 @@ impl Shared {
         Some(key)
     }
 
-    /// Counts a step-up for which the user is sent away: one that a passing fault ended before is none.
-    pub(crate) fn count_step_up(&mut self, key: u64) {
-        self.remember_step_up(key, |count| count.saturating_add(1));
+    /// Counts a step-up for which the user is sent away, or on which a server has decided: one that a passing fault ended
+    /// before is none.
+    pub(crate) fn count_step_up(&mut self, key: Option<u64>) {
+        if let Some(key) = key {
+            self.remember_step_up(key, |count| count.saturating_add(1));
+        }
     }
 
     /// Remembers that a person refused these scopes: they are not asked again for a while.

@@ -130,6 +130,7 @@ pub(crate) fn read(
             config,
             account: account.into(),
             grant: body.grant,
+            wall: body.memory.now,
             memory: body.memory,
             trace: Trace::default(),
         },

@@ -144,12 +144,12 @@ impl Trial {
         let is_ahead = match resumed.next() {
             Next::Rest(Verdict::Failed(failure)) => matches!(
                 failure.code(),
-                Code::GrantUnavailable | Code::AuthorizationUnavailable
+                Code::GrantUnavailable | Code::AuthorizationUnavailable | Code::OutcomeUnknown
             ),
             Next::Do(Action {
                 task: Task::ShowCode(_),
                 ..
-            }) => machine.phase() == PhaseKind::Polling,
+            }) => matches!(machine.phase(), PhaseKind::Polling | PhaseKind::Signing),
             Next::Rest(Verdict::SignedOut) => machine.phase() == PhaseKind::Revoking,
             _ => false,
         };

@@ -329,9 +329,9 @@ func (r *replay) resumeAndCompare(current *Step) error {
 		key, err := r.machine.GrantKey()
 		fine = err == nil && step.Next.Kind == Load && step.Next.Access.Key == key
 	case isFleeting(current, &step):
-		fine = fine && (failed("grant_unavailable", "authorization_unavailable") ||
+		fine = fine && (failed("grant_unavailable", "authorization_unavailable", "outcome_unknown") ||
 			current.Phase == "Revoking" && step.Next.Kind == SignedOut)
-	case current.Phase == "Polling":
+	case current.Phase == "Polling", current.Phase == "Signing" && step.Phase == "AwaitingDevice":
 		fine = fine && step.Next.Kind == ShowCode
 	default:
 		fine = fine && bytes.Equal(want, got) && step.Phase == current.Phase &&

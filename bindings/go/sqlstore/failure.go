@@ -24,6 +24,7 @@ func lostRace(err error) bool {
 		"40P01", // deadlock_detected
 		"23505", // unique_violation, in the system's tables: "create … if not exists" can run into another one
 		"42P07", // duplicate_table
+		"42710", // duplicate_object, the type of the table's rows
 	}, state.SQLState())
 }
 

@@ -84,8 +84,9 @@ impl FetchingAssertion {
         }
         match provider {
             None => {
+                let claims = Claims::of(given.token.expose());
                 let credential = Credential {
-                    expires_at: None,
+                    expires_at: claims.and_then(|claims| claims.expires_at),
                     assertion: given.token,
                 };
                 Granting::begin(self.sign_in, self.client, Some(credential), shared)

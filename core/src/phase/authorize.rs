@@ -66,9 +66,6 @@ pub(super) fn begin(
         return shared.fail(Failure::new(Code::EntropyFault, Stage::Authorization));
     };
     token::note_parameters(shared);
-    if let Some(key) = sign_in.occasion.step_up {
-        shared.count_step_up(key);
-    }
     let timeout = shared.config.settings.sign_in_timeout_ms;
     let pending = Box::new(Pending {
         sign_in,

@@ -67,9 +67,6 @@ fn without_user(sign_in: Box<SignIn>, shared: &mut Shared) -> Phase {
         None => Client::preregistered(),
     };
     token::note_parameters(shared);
-    if let Some(key) = sign_in.occasion.step_up {
-        shared.count_step_up(key);
-    }
     let client = Arc::new(client);
     match config.settings.grant {
         GrantType::WorkloadIdentity => {

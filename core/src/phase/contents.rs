@@ -29,11 +29,8 @@ impl Phase {
             Self::Polling(phase) => Kept::Waiting(&phase.waiting),
             Self::ExchangingIdentity(_) => lost(Code::GrantUnavailable),
             Self::Granting(phase) if phase.is_fleeting() => lost(Code::GrantUnavailable),
-            Self::Signing(phase) => match &phase.then {
-                // Not sent yet.
-                Self::Exchanging(_) | Self::Polling(_) => Kept::Whole,
-                then => then.without_proofs(),
-            },
+            // Whether this process goes on to send it nobody else can know.
+            Self::Signing(phase) => phase.then.without_proofs(),
             Self::Revoking(phase) if phase.proofs().are_there() => Kept::SignedOut,
             // Signed for this process alone.
             Self::PushingRequest(phase) if phase.proofs().are_there() => {
@@ -136,6 +133,12 @@ impl Phase {
             Self::ResourceDiscovery(phase) => vec![&phase.url],
             Self::ServerDiscovery(phase) => vec![&phase.url, phase.issuer.url()],
             Self::SavingGrant(phase) => phase.urls(),
+            Self::SigningOut(phase) => phase.urls(),
+            Self::PushingRequest(phase) => {
+                let mut urls = phase.pending.sign_in.urls();
+                urls.push(&phase.url);
+                urls
+            }
             Self::Revoking(phase) => phase.urls(),
             Self::AwaitingDevice(phase) => phase.urls(),
             Self::Polling(phase) => phase.waiting.urls(),

@@ -37,9 +37,6 @@ pub(crate) struct RequestingCode {
 impl RequestingCode {
     pub(super) fn begin(sign_in: Box<SignIn>, client: Arc<Client>, shared: &mut Shared) -> Phase {
         token::note_parameters(shared);
-        if let Some(key) = sign_in.occasion.step_up {
-            shared.count_step_up(key);
-        }
         Phase::RequestingCode(Box::new(Self {
             sign_in,
             client,
@@ -98,6 +95,7 @@ impl RequestingCode {
         match DeviceResponse::parse(response.body, shared.config.reach) {
             Ok(device) => {
                 shared.note(Decision::CodeShown);
+                shared.count_step_up(self.sign_in.occasion.step_up);
                 AwaitingDevice::begin(self.sign_in, self.client, device, shared)
             }
             Err(why) => {

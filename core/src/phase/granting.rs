@@ -107,6 +107,7 @@ impl Granting {
             TokenAnswer::Tokens(mut issued) => {
                 // RFC 6749 §4.4.3: the grant itself is what tokens are renewed with.
                 issued.refresh_token = None;
+                shared.count_step_up(self.sign_in.occasion.step_up);
                 let then = AfterSaving::Refreshed;
                 token::keep(issued, *self.sign_in, &self.client, then, shared)
             }
@@ -138,6 +139,9 @@ impl Granting {
             shared.note(Decision::AuthenticationRetried);
             Arc::make_mut(&mut self.client).auth = auth;
             return Phase::Granting(self);
+        }
+        if !passing {
+            shared.count_step_up(self.sign_in.occasion.step_up);
         }
         let code = if passing {
             Code::GrantUnavailable

@@ -429,6 +429,10 @@ impl Phase {
             })),
             Self::Revoking(phase) => SigningOut::begin_with(phase.left(), forget_client, shared),
             Self::Signing(phase) => phase.then.sign_out(forget_client, shared),
+            Self::SavingGrant(phase) => {
+                let unsaved = phase.revocations(&shared.config);
+                SigningOut::begin_with(unsaved, forget_client, shared)
+            }
             _ => SigningOut::begin(forget_client, shared),
         }
     }

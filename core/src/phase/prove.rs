@@ -29,8 +29,14 @@ pub(crate) struct Proofs {
     /// That the client holds a key (RFC 9449 §4).
     #[serde(skip)]
     pub(super) possession: Option<Secret>,
+    /// Until when what was signed may be sent.
+    #[serde(skip)]
+    until: Option<Timestamp>,
     /// How often the server has demanded another nonce.
     nonces: u8,
+    /// Whether a signature has come too late once.
+    #[serde(default)]
+    late: bool,
 }
 
 impl Proofs {
@@ -111,7 +117,9 @@ impl Phase {
             return self.unsigned(|stage| Failure::new(Code::EntropyFault, stage), shared);
         };
         shared.memory.last_id = Some(id.as_str().into());
-        let now = shared.now();
+        let now = shared.wall;
+        let until = self.sender().and_then(|sender| sender.proofs().until);
+        let until = until.unwrap_or(now.after(ASSERTION_LIFE_MS));
         let request = if let Some(client_id) = signer {
             config.settings.client_key.as_ref().map(|key| {
                 let assertion = AssertionClaims {
@@ -143,7 +151,7 @@ impl Phase {
             Some(request) => Self::Signing(Box::new(Signing {
                 then: self,
                 request,
-                until: now.after(ASSERTION_LIFE_MS),
+                until,
             })),
             // The key was configured when this began.
             None => self.unsigned(signing_failed, shared),
@@ -166,6 +174,7 @@ impl Phase {
         let proofs = sender.proofs_mut();
         let proved = proofs.possession.take().is_some();
         proofs.assertion = None;
+        proofs.until = None;
         let Some(response) = response else {
             return false;
         };
@@ -241,13 +250,21 @@ impl Signing {
             request,
             until,
         } = self;
-        if shared.now() >= until {
-            return then.unsigned(signing_failed, shared);
-        }
         let (Ok(signed), Some(sender)) = (request.compact(signature), then.sender_mut()) else {
             return then.unsigned(signing_failed, shared);
         };
         let proofs = sender.proofs_mut();
+        if shared.wall >= until {
+            // Too old to be sent, all of it: signed once more, at most.
+            if std::mem::replace(&mut proofs.late, true) {
+                return then.unsigned(signing_failed, shared);
+            }
+            proofs.assertion = None;
+            proofs.possession = None;
+            proofs.until = None;
+            return then;
+        }
+        proofs.until = Some(until);
         match request.purpose {
             SigningPurpose::ClientAssertion => proofs.assertion = Some(signed),
             SigningPurpose::DpopProof => proofs.possession = Some(signed),

@@ -28,10 +28,13 @@ pub(crate) struct PushingRequest {
 
 impl PushingRequest {
     /// Hands the request over where that is to be done.
-    pub(super) fn or_save(pending: Box<Pending>, shared: &Shared) -> Phase {
+    pub(super) fn or_save(pending: Box<Pending>, shared: &mut Shared) -> Phase {
         let wanted = shared.config.settings.pushed_authorization;
         match pending.sign_in.server.pushed_to(wanted).cloned() {
-            None => Phase::SavingFlow(pending),
+            None => {
+                shared.count_step_up(pending.sign_in.occasion.step_up);
+                Phase::SavingFlow(pending)
+            }
             Some(url) => Phase::PushingRequest(Box::new(Self {
                 pending,
                 url,
@@ -96,6 +99,7 @@ impl PushingRequest {
             None => match push_response::request_uri(response.body) {
                 Some(request_uri) => {
                     shared.note(Decision::RequestPushed);
+                    shared.count_step_up(self.pending.sign_in.occasion.step_up);
                     self.pending.request_uri = Some(request_uri);
                     return Phase::SavingFlow(self.pending);
                 }

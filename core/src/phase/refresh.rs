@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Purpose, Task};
-use crate::client::{AuthKind, AuthMethods, Client, ClientOrigin};
+use crate::client::{AuthKind, AuthMethods, Client, ClientAuth, ClientOrigin};
 use crate::error::{Advice, Code, Failure, Stage};
 use crate::event::{Cause, HttpResponse};
 use crate::grant::{Change, Entry};
@@ -240,7 +240,12 @@ impl Refreshing {
                 self.auth = Some(auth.kind());
                 return self.send(Decision::AuthenticationRetried, shared);
             }
-            if client.origin == ClientOrigin::Dynamic {
+            let dynamic = client.origin == ClientOrigin::Dynamic;
+            if dynamic && client.auth == ClientAuth::PrivateKeyJwt {
+                // Perhaps the clocks differ, and not the client is refused but the assertion: nothing is thrown away.
+                return self.refused_for_good(false, shared);
+            }
+            if dynamic {
                 shared.note(Decision::ClientForgotten);
                 let change = Change::DropClient(issuer, client.id);
                 let attempt = Attempt {
@@ -255,10 +260,11 @@ impl Refreshing {
             return fail(failure, false, shared);
         }
         if is_proof_error(&error) {
+            // Counted like an answer that was lost: if that goes on, a sign-in with another proof may help.
             let failure = Failure::new(Code::ProofRejected, Stage::Refresh)
                 .with_status(response.status)
                 .with_server_words(Some(error.code), error.text);
-            return fail(failure, false, shared);
+            return fail(failure, true, shared);
         }
         let code = error.code.as_str();
         if !self.without_resource

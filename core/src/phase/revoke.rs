@@ -13,6 +13,7 @@ use crate::phase::http::{self, ClientRequest, Trouble};
 use crate::phase::prove::{Needs, Proofs, Sender};
 use crate::secret::{self, Secret};
 use crate::shared::Shared;
+use crate::tokens::Tokens;
 use crate::trace::{Answer, Decision};
 use crate::uri::{HttpUrl, Issuer};
 
@@ -28,33 +29,39 @@ pub(crate) struct Revocation {
     token: Secret,
 }
 
-/// The tokens of a grant, as revocations: of each issuer the refresh token first, since it makes new access tokens.
+/// The tokens of a grant, as revocations.
 pub(super) fn of_grant(grant: &Grant, config: &Config) -> Vec<Revocation> {
-    if !config.settings.revoke_on_sign_out {
-        return Vec::new();
-    }
-    let of_entry = |entry: &Entry| {
-        let tokens = entry.tokens.as_ref()?;
-        let url = tokens.revocation_endpoint.clone()?;
-        // Whoever is no client cannot say whose token it is (RFC 7009 §2.1).
-        let client = tokens.client.of(&entry.issuer, config);
-        let client = client.filter(|client| !client.id.is_empty())?;
-        let (_, access_token) = tokens.authorization.expose().split_once(' ')?;
-        let revocation = |is_refresh_token, token| Revocation {
-            issuer: entry.issuer.clone(),
-            audience: tokens.audience.clone(),
-            url: url.clone(),
-            client: client.clone(),
-            is_refresh_token,
-            token,
-        };
-        let refresh_token = tokens.refresh_token.clone();
-        let refresh_token = refresh_token.map(|token| revocation(true, token));
-        let access_token = revocation(false, Secret::new(access_token));
-        Some(refresh_token.into_iter().chain([access_token]))
+    let of_entry = |entry: &Entry| match &entry.tokens {
+        Some(tokens) => of_tokens(&entry.issuer, tokens, config),
+        None => Vec::new(),
     };
-    let entries = grant.entries().iter();
-    entries.filter_map(of_entry).flatten().collect()
+    grant.entries().iter().flat_map(of_entry).collect()
+}
+
+/// Tokens of one issuer, as revocations: the refresh token first, since it makes new access tokens.
+pub(super) fn of_tokens(issuer: &Issuer, tokens: &Tokens, config: &Config) -> Vec<Revocation> {
+    // Whoever is no client cannot say whose token it is (RFC 7009 §2.1).
+    let client = tokens.client.of(issuer, config);
+    let (Some(url), Some(client), Some((_, access_token)), true) = (
+        &tokens.revocation_endpoint,
+        client.filter(|client| !client.id.is_empty()),
+        tokens.authorization.expose().split_once(' '),
+        config.settings.revoke_on_sign_out,
+    ) else {
+        return Vec::new();
+    };
+    let revocation = |is_refresh_token, token| Revocation {
+        issuer: issuer.clone(),
+        audience: tokens.audience.clone(),
+        url: url.clone(),
+        client: client.clone(),
+        is_refresh_token,
+        token,
+    };
+    let refresh_token = tokens.refresh_token.clone();
+    let refresh_token = refresh_token.map(|token| revocation(true, token));
+    let access_token = revocation(false, Secret::new(access_token));
+    refresh_token.into_iter().chain([access_token]).collect()
 }
 
 /// Telling the authorization server that the tokens are forgotten. They are already: nothing that it answers, or does not,

@@ -10,6 +10,7 @@ use crate::event::StoreResult;
 use crate::grant::{Change, Grant};
 use crate::limits::{MAX_LOOKS, MAX_STORE_TRIES};
 use crate::phase::client::Ready;
+use crate::phase::revoke::{self, Revocation};
 use crate::phase::store::{at_rest, load, loaded};
 use crate::phase::{Attempt, Phase, Refreshing, SignIn, claim, client, start};
 use crate::shared::{Shared, store_failed};
@@ -132,6 +133,14 @@ impl SavingGrant {
                 shared.grant = grant;
                 self.give_up(store_failed(), shared)
             }
+        }
+    }
+
+    /// The tokens that are in no store yet, as what their server is told when they are forgotten.
+    pub(super) fn revocations(&self, config: &Config) -> Vec<Revocation> {
+        match &self.change {
+            Change::PutTokens(issuer, tokens) => revoke::of_tokens(issuer, tokens, config),
+            _ => Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::phase::store::{load, loaded};
 use crate::shared::{Shared, store_failed};
 use crate::store::StoreOp;
 use crate::trace::Decision;
+use crate::uri::HttpUrl;
 
 /// How long an empty record tells other processes that everything was forgotten, in milliseconds: longer than any of them
 /// goes without looking at the store while it uses tokens.
@@ -43,6 +44,10 @@ impl SigningOut {
         shared: &mut Shared,
     ) -> Phase {
         shared.grant.take_if(|grant| grant.generation == 0);
+        let mut revocations = revocations;
+        if let Some(unsaved) = shared.memory.unsaved.take() {
+            revocations.extend(unsaved.revocations(&shared.config));
+        }
         let mut signing_out = Self {
             forget_client,
             then_forget_client: false,
@@ -70,6 +75,11 @@ impl SigningOut {
     /// Remembers that the clients are to go as well.
     pub(crate) fn join(&mut self, forget_client: bool) {
         self.then_forget_client |= forget_client;
+    }
+
+    pub(super) fn urls(&self) -> Vec<&HttpUrl> {
+        let urls = self.revocations.iter();
+        urls.map(|revocation| &revocation.url).collect()
     }
 
     pub(super) fn task(&self, shared: &Shared) -> Task {

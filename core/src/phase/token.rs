@@ -174,7 +174,13 @@ fn forgotten(
     shared: &mut Shared,
 ) -> Phase {
     let issuer = sign_in.server.issuer.clone();
-    let change = Change::DropClient(issuer, client.id.clone());
+    let id = client.id.clone();
+    let change = if client.auth == ClientAuth::PrivateKeyJwt {
+        // Perhaps the clocks differ, and not the client is refused but the assertion: its tokens prove that it is known.
+        Change::DropUnprovenClient(issuer, id)
+    } else {
+        Change::DropClient(issuer, id)
+    };
     if sign_in.occasion.reregistered {
         return SavingGrant::begin(change, AfterSaving::Fail(failure), shared);
     }

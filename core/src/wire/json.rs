@@ -98,6 +98,24 @@ pub(crate) enum Loose<'a> {
     Other,
 }
 
+/// Whether an optional member says yes; one of a wrong type says nothing.
+pub(crate) fn says_yes(member: Option<&Loose<'_>>) -> bool {
+    match member {
+        Some(Loose::Bool(yes)) => *yes,
+        Some(Loose::Text(text)) => text == "true",
+        _ => false,
+    }
+}
+
+/// What an optional list comes to; one of a wrong type is as one that is empty.
+pub(crate) fn listed<T: FromTexts>(member: Option<&Loose<'_>>) -> T {
+    let mut all = T::default();
+    if let Some(Loose::List(list)) = member {
+        list.iter().for_each(|text| all.take(text));
+    }
+    all
+}
+
 impl Loose<'_> {
     /// The text, if it is one and not empty.
     pub(crate) fn text(&self) -> Option<&str> {

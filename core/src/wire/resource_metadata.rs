@@ -21,10 +21,10 @@ struct Document<'a> {
     authorization_servers: Option<Texts<Servers>>,
     #[serde(borrow, default)]
     scopes_supported: Option<Vec<Text<'a>>>,
-    #[serde(default)]
-    dpop_bound_access_tokens_required: Option<bool>,
-    #[serde(default)]
-    dpop_signing_alg_values_supported: Option<Texts<Algorithms>>,
+    #[serde(borrow, default)]
+    dpop_bound_access_tokens_required: Option<Loose<'a>>,
+    #[serde(borrow, default)]
+    dpop_signing_alg_values_supported: Option<Loose<'a>>,
 }
 
 /// Identifiers of authorization servers, each once and within the bound.
@@ -155,8 +155,8 @@ impl ResourceMetadata {
             resource,
             authorization_servers: servers.names,
             scopes_supported,
-            demands_binding: document.dpop_bound_access_tokens_required == Some(true),
-            proof_algorithms: json::taken(document.dpop_signing_alg_values_supported),
+            demands_binding: json::says_yes(document.dpop_bound_access_tokens_required.as_ref()),
+            proof_algorithms: json::listed(document.dpop_signing_alg_values_supported.as_ref()),
         })
     }
 }

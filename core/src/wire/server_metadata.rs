@@ -27,11 +27,11 @@ struct Document<'a> {
     #[serde(borrow, default)]
     registration_endpoint: Option<Text<'a>>,
     #[serde(borrow, default)]
-    device_authorization_endpoint: Option<Text<'a>>,
+    device_authorization_endpoint: Option<Loose<'a>>,
     #[serde(borrow, default)]
-    pushed_authorization_request_endpoint: Option<Text<'a>>,
+    pushed_authorization_request_endpoint: Option<Loose<'a>>,
     #[serde(borrow, default)]
-    revocation_endpoint: Option<Text<'a>>,
+    revocation_endpoint: Option<Loose<'a>>,
     #[serde(default)]
     response_types_supported: Option<Texts<Names>>,
     #[serde(default)]
@@ -40,20 +40,20 @@ struct Document<'a> {
     scopes_supported: Option<Texts<Names>>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Texts<AuthMethods>>,
-    #[serde(default)]
-    token_endpoint_auth_signing_alg_values_supported: Option<Texts<Algorithms>>,
-    #[serde(default)]
-    dpop_signing_alg_values_supported: Option<Texts<Algorithms>>,
-    #[serde(default)]
-    authorization_grant_profiles_supported: Option<Texts<Names>>,
+    #[serde(borrow, default)]
+    token_endpoint_auth_signing_alg_values_supported: Option<Loose<'a>>,
+    #[serde(borrow, default)]
+    dpop_signing_alg_values_supported: Option<Loose<'a>>,
+    #[serde(borrow, default)]
+    authorization_grant_profiles_supported: Option<Loose<'a>>,
     #[serde(default)]
     code_challenge_methods_supported: Option<Texts<Names>>,
     #[serde(default)]
     client_id_metadata_document_supported: Option<bool>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: Option<bool>,
-    #[serde(default)]
-    require_pushed_authorization_requests: Option<bool>,
+    #[serde(borrow, default)]
+    require_pushed_authorization_requests: Option<Loose<'a>>,
 }
 
 /// What matters in a list: whether there is anything in it, and which of the names that are looked for.
@@ -187,27 +187,29 @@ impl ServerMetadata {
             json::present(document.issuer.as_ref()).ok_or_else(|| document.without_issuer())?;
         check_issuer(published, issuer, config, &mut relaxed)?;
 
-        let endpoint = |name, member: Option<&Text<'_>>| {
-            json::present(member)
-                .map(|raw| {
-                    HttpUrl::parse(raw, config.reach).map_err(|why| Fault::BadEndpoint(name, why))
-                })
-                .transpose()
+        let endpoint = |name, raw: Option<&str>| {
+            raw.map(|raw| {
+                HttpUrl::parse(raw, config.reach).map_err(|why| Fault::BadEndpoint(name, why))
+            })
+            .transpose()
         };
         let grant = config.settings.grant;
         let authorization_endpoint = endpoint(
             "authorization_endpoint",
-            document.authorization_endpoint.as_ref(),
+            json::present(document.authorization_endpoint.as_ref()),
         )?;
         // RFC 8414 §2: not where no grant needs it.
         if grant == GrantType::AuthorizationCode && authorization_endpoint.is_none() {
             return Err(Fault::Missing("authorization_endpoint"));
         }
-        let token_endpoint = endpoint("token_endpoint", document.token_endpoint.as_ref())?
-            .ok_or(Fault::Missing("token_endpoint"))?;
+        let token_endpoint = endpoint(
+            "token_endpoint",
+            json::present(document.token_endpoint.as_ref()),
+        )?
+        .ok_or(Fault::Missing("token_endpoint"))?;
         let registration_endpoint = endpoint(
             "registration_endpoint",
-            document.registration_endpoint.as_ref(),
+            json::present(document.registration_endpoint.as_ref()),
         )?;
         // What this grant can do without keeps nobody from it.
         let same_origin = config.deviations().same_origin_endpoints;
@@ -217,23 +219,32 @@ impl ServerMetadata {
             found => found,
         };
         let demands_pushed = grant == GrantType::AuthorizationCode
-            && document.require_pushed_authorization_requests == Some(true);
+            && json::says_yes(document.require_pushed_authorization_requests.as_ref());
         let device_endpoint = spare(
             endpoint(
                 "device_authorization_endpoint",
-                document.device_authorization_endpoint.as_ref(),
+                document
+                    .device_authorization_endpoint
+                    .as_ref()
+                    .and_then(Loose::text),
             ),
             grant == GrantType::DeviceCode,
         )?;
         let pushed_endpoint = spare(
             endpoint(
                 "pushed_authorization_request_endpoint",
-                document.pushed_authorization_request_endpoint.as_ref(),
+                document
+                    .pushed_authorization_request_endpoint
+                    .as_ref()
+                    .and_then(Loose::text),
             ),
             demands_pushed,
         )?;
         let revocation_endpoint = spare(
-            endpoint("revocation_endpoint", document.revocation_endpoint.as_ref()),
+            endpoint(
+                "revocation_endpoint",
+                document.revocation_endpoint.as_ref().and_then(Loose::text),
+            ),
             false,
         )?;
         for (name, url) in [
@@ -290,7 +301,8 @@ impl ServerMetadata {
                 if !offers(grant_types.jwt_bearer) {
                     return Err(Fault::NoGrant("jwt-bearer"));
                 }
-                let profiles = json::taken(document.authorization_grant_profiles_supported);
+                let profiles: Names =
+                    json::listed(document.authorization_grant_profiles_supported.as_ref());
                 if grant == GrantType::EnterpriseManaged && !profiles.id_jag {
                     if !config.deviations().assume_id_jag {
                         return Err(Fault::NoGrant("id-jag"));
@@ -314,10 +326,12 @@ impl ServerMetadata {
             pushed_endpoint,
             revocation_endpoint,
             auth_methods: json::taken(document.token_endpoint_auth_methods_supported),
-            assertion_algorithms: json::taken(
-                document.token_endpoint_auth_signing_alg_values_supported,
+            assertion_algorithms: json::listed(
+                document
+                    .token_endpoint_auth_signing_alg_values_supported
+                    .as_ref(),
             ),
-            proof_algorithms: json::taken(document.dpop_signing_alg_values_supported),
+            proof_algorithms: json::listed(document.dpop_signing_alg_values_supported.as_ref()),
             demands_pushed,
             lists_offline_access: json::taken(document.scopes_supported).offline_access,
             supports_client_documents: document.client_id_metadata_document_supported == Some(true),

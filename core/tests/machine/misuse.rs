@@ -1,5 +1,7 @@
 //! What if the host answers late, twice, in the wrong order or with the wrong thing?
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcp_oauth_core::*;
 
 use crate::host::{Host, SERVER, settings};
@@ -178,6 +180,35 @@ fn time_that_goes_backwards_is_clamped() {
     let headers = host.machine.request_headers("POST", SERVER, host.now);
     assert!(matches!(headers, RequestHeaders::Ready(_)));
     assert_eq!(host.machine.deadline(), renewed);
+}
+
+// CCR-05, DPP-03
+#[test]
+fn what_is_signed_tells_the_time_as_the_host_has_it() {
+    let mut host = Host::with_everything(GrantType::ClientCredentials);
+    host.give(Event::Connect).expect("no misuse");
+    host.run();
+    // The clock had been wrong, and was set.
+    host.now = host.now.before(600_000);
+    let iat = format!("\"iat\":{}", host.now.as_millis() / 1000);
+    let claims = |request: &SignRequest| {
+        let claims = request.input.expose().split('.').nth(1).expect("claims");
+        String::from_utf8(URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("text")
+    };
+    let RequestHeaders::Sign(proof) = host.machine.request_headers("POST", SERVER, host.now) else {
+        panic!("a token that is bound to a key");
+    };
+    let draft = proof.draft(&mut host.rng).expect("a source");
+    assert!(claims(&draft).contains(&iat), "{}", claims(&draft));
+    host.give(Event::SignOut {
+        forget_client: false,
+    })
+    .expect("no misuse");
+    host.until(PhaseKind::Signing);
+    let Some(Task::Sign(request)) = host.action().map(|action| action.task) else {
+        panic!("a signature for the revocation");
+    };
+    assert!(claims(&request).contains(&iat), "{}", claims(&request));
 }
 
 // ROB-01

@@ -279,7 +279,11 @@ impl Replay<'_> {
             return Err("the resumed machine has another snapshot".into());
         }
         if self.is_fleeting(&resumed) {
-            let unavailable = [Code::GrantUnavailable, Code::AuthorizationUnavailable];
+            let unavailable = [
+                Code::GrantUnavailable,
+                Code::AuthorizationUnavailable,
+                Code::OutcomeUnknown,
+            ];
             return match (self.machine.phase(), resumed.next()) {
                 (PhaseKind::Revoking, Next::Rest(Verdict::SignedOut)) => Ok(()),
                 (_, Next::Rest(Verdict::Failed(failure)))
@@ -290,7 +294,12 @@ impl Replay<'_> {
                 (_, other) => Err(format!("what must be sent once was resumed as {other:?}")),
             };
         }
-        if self.machine.phase() == PhaseKind::Polling {
+        let polls = match self.machine.phase() {
+            PhaseKind::Polling => true,
+            PhaseKind::Signing => resumed.phase() == PhaseKind::AwaitingDevice,
+            _ => false,
+        };
+        if polls {
             return match resumed.next() {
                 Next::Do(Action {
                     task: Task::ShowCode(_),

@@ -134,9 +134,11 @@ static bool goes_on(const struct replay *replay, const mcp_oauth_step *step, con
         if (same_bytes(phase, slice_of("Revoking")))
             return next->kind == MCP_OAUTH_KIND_SIGNED_OUT;
         return next->kind == MCP_OAUTH_KIND_FAILED && (same_bytes(next->code, slice_of("grant_unavailable")) ||
-                                                       same_bytes(next->code, slice_of("authorization_unavailable")));
+                                                       same_bytes(next->code, slice_of("authorization_unavailable")) ||
+                                                       same_bytes(next->code, slice_of("outcome_unknown")));
     }
-    if (same_bytes(phase, slice_of("Polling")))
+    bool polls = step->kind == MCP_OAUTH_KIND_SIGN && next->kind == MCP_OAUTH_KIND_SHOW_CODE;
+    if (polls || same_bytes(phase, slice_of("Polling")))
         return next->kind == MCP_OAUTH_KIND_SHOW_CODE;
     return same_next(step, next);
 }

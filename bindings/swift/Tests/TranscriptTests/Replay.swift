@@ -139,11 +139,11 @@ struct Replay {
         guard resumed.snapshot() == snapshot else { throw Unreadable("the resumed machine has another snapshot") }
         if isFleeting(resumed) {
             if machine.phase() == "Revoking", resumed.next() == .signedOut { return }
-            let unavailable = ["grant_unavailable", "authorization_unavailable"]
+            let unavailable = ["grant_unavailable", "authorization_unavailable", "outcome_unknown"]
             if case .failed(let failure) = resumed.next(), unavailable.contains(failure.code) { return }
             throw Unreadable("what must be sent once was resumed as \(resumed.next())")
         }
-        if machine.phase() == "Polling" {
+        if machine.phase() == "Polling" || machine.phase() == "Signing" && resumed.phase() == "AwaitingDevice" {
             if case .showCode = resumed.next() { return }
             throw Unreadable("a poll was resumed as \(resumed.next())")
         }

@@ -103,12 +103,13 @@ class PostgresStore(Table):
 
     def _attempt(self, work: Callable[[Connection[Any]], T]) -> T:
         errors = self._psycopg.errors
-        # The last two: `CREATE … IF NOT EXISTS` at the same time as another, which has made it by the next attempt.
+        # The last three: `CREATE … IF NOT EXISTS` at the same time as another, which has made it by the next attempt.
         lost_race = (
             errors.SerializationFailure,
             errors.DeadlockDetected,
             errors.UniqueViolation,
             errors.DuplicateTable,
+            errors.DuplicateObject,
         )
         for _ in range(_ATTEMPTS):
             try:
