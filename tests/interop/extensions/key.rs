@@ -7,7 +7,7 @@ use mcp_oauth_host::signer::{LocalSigner, PrivateKey};
 use serde_json::{Value, json};
 
 /// The key of RFC 7515 §A.2.1, known to everybody.
-const RSA: &str = include_str!("../../../bindings/rust/src/signer/keys/rsa-pkcs8.pem");
+const RSA: &str = include_str!("../../../bindings/rust/tests/keys/rsa-pkcs8.pem");
 
 pub(crate) const ALGORITHMS: [Algorithm; 4] = [
     Algorithm::Es256,
